@@ -1,0 +1,83 @@
+package checks
+
+import "time"
+
+// Status is the status of a check run at GitHub.
+type Status string
+
+// The statuses that an App may set.
+const (
+	StatusQueued     Status = "queued"
+	StatusInProgress Status = "in_progress"
+	StatusCompleted  Status = "completed"
+)
+
+// Conclusion is the conclusion of a completed check run at GitHub.
+type Conclusion string
+
+// The conclusions that an App may set.
+const (
+	ConclusionSuccess        Conclusion = "success"
+	ConclusionFailure        Conclusion = "failure"
+	ConclusionNeutral        Conclusion = "neutral"
+	ConclusionCancelled      Conclusion = "cancelled"
+	ConclusionSkipped        Conclusion = "skipped"
+	ConclusionTimedOut       Conclusion = "timed_out"
+	ConclusionActionRequired Conclusion = "action_required"
+)
+
+// Conclusion is how an outcome shows at GitHub. A fault of our own is
+// action_required: it blocks a merge as a red does, and is not one.
+func (o Outcome) Conclusion() Conclusion {
+	switch o {
+	case OutcomePassed:
+		return ConclusionSuccess
+	case OutcomeFailed:
+		return ConclusionFailure
+	case OutcomeTimedOut:
+		return ConclusionTimedOut
+	case OutcomeErrored:
+		return ConclusionActionRequired
+	}
+	return ConclusionCancelled
+}
+
+// Annotation is a remark on lines of a file, in GitHub's terms.
+type Annotation struct {
+	Path      string `json:"path"`
+	StartLine int    `json:"start_line"` // from 1
+	EndLine   int    `json:"end_line"`
+	// StartColumn and EndColumn count only when the lines are the same; 0 is none.
+	StartColumn int    `json:"start_column,omitempty"`
+	EndColumn   int    `json:"end_column,omitempty"`
+	Level       string `json:"level"` // notice, warning or failure
+	Title       string `json:"title,omitempty"`
+	Message     string `json:"message"`
+}
+
+// CheckKey names a check run of ours: a run and a package's name or
+// AggregateName. Its String is also the check run's external_id at GitHub.
+type CheckKey struct {
+	Run  string `json:"run"`
+	Name string `json:"name"`
+}
+
+// String is RUN/NAME.
+func (k CheckKey) String() string { return k.Run + "/" + k.Name }
+
+// CheckRun is a check run as GitHub is to show it.
+type CheckRun struct {
+	Key          CheckKey
+	Installation int64
+	Repo         Repo
+	HeadSHA      string
+	DetailsURL   string
+	Status       Status
+	Conclusion   Conclusion // set when Status is completed
+	Started      time.Time  // zero while queued
+	Completed    time.Time  // zero before completed
+	Title        string
+	Summary      string // Markdown, at most 65,535 characters
+	Text         string // Markdown, at most 65,535 characters
+	Annotations  []Annotation
+}

@@ -1,0 +1,40 @@
+package checks
+
+import "time"
+
+// Commit is one step of the engine, written in one transaction: all of it is
+// durable, or none.
+type Commit struct {
+	// Planned is the GUID of the delivery whose event is pending no more;
+	// empty when this step ends none. Note says what became of it: the
+	// run's id, or why there is no run.
+	Planned string
+	Note    string
+	// Runs and Jobs are put as they are, over what was stored before.
+	Runs []Run
+	Jobs []Job
+	// Dirty are the check runs whose state at GitHub is now out of date.
+	Dirty []CheckKey
+	// Durations are what packages were seen to take.
+	Durations []PackageDuration
+}
+
+// PackageDuration is how long a package of a repository takes to test.
+type PackageDuration struct {
+	Repo     int64 // the repository's id
+	Package  string
+	Duration time.Duration
+}
+
+// OutboxRow says that the check run Key has a state that GitHub was not told.
+// It carries no text: who delivers it renders the state of that moment, so a
+// row that waits long is delivered once, with the newest state.
+type OutboxRow struct {
+	Key CheckKey
+	// Rev grows with every change of the check run.
+	Rev uint64
+	// Since is when the row was made, or made anew after a delivery.
+	Since time.Time
+	// CheckRunID is the id at GitHub; 0 when we know of none.
+	CheckRunID int64
+}

@@ -1,0 +1,149 @@
+package checks
+
+import (
+	"fmt"
+	"time"
+)
+
+// State is where a job stands. A job only moves forward, but for Requeue.
+type State string
+
+// The states of a job.
+const (
+	// StateQueued: it waits for what it needs, or for a slot.
+	StateQueued State = "queued"
+	// StateRunning: it was given a slot.
+	StateRunning State = "running"
+	// StateDone: it has an Outcome.
+	StateDone State = "done"
+)
+
+// Outcome is how a job ended. Verdicts about the code (passed, failed, timed
+// out) and faults of our own (errored) are never the same.
+type Outcome string
+
+// The outcomes of a job.
+const (
+	OutcomePassed Outcome = "passed"
+	// OutcomeFailed: its steps exited with other than zero.
+	OutcomeFailed Outcome = "failed"
+	// OutcomeTimedOut: its steps did not end within their timeout.
+	OutcomeTimedOut Outcome = "timed_out"
+	// OutcomeErrored: it could not be run; no word about the code.
+	OutcomeErrored Outcome = "errored"
+	// OutcomeHeldBack: a package that it needs did not pass (Blame names it).
+	OutcomeHeldBack Outcome = "held_back"
+	// OutcomeSuperseded: a newer run took its place.
+	OutcomeSuperseded Outcome = "superseded"
+	// OutcomeCancelled: somebody, or the end of the pull request, stopped it.
+	OutcomeCancelled Outcome = "cancelled"
+)
+
+// Passed reports whether dependents may start.
+func (o Outcome) Passed() bool { return o == OutcomePassed }
+
+// Result is how a job's attempt ended.
+type Result struct {
+	Outcome  Outcome `json:"outcome"`
+	ExitCode int     `json:"exit_code,omitempty"`
+	// Detail is one sentence for the reader: what ended it and what to do.
+	Detail string `json:"detail,omitempty"`
+	// Blame is the package whose result held this one back.
+	Blame string `json:"blame,omitempty"`
+	// Image is the digest of the image that the steps ran in.
+	Image string `json:"image,omitempty"`
+}
+
+// JobID names a job: a package of a run. It is unique for ever.
+type JobID struct {
+	Run     string `json:"run"`
+	Package string `json:"package"`
+}
+
+// String is RUN/PACKAGE.
+func (id JobID) String() string { return id.Run + "/" + id.Package }
+
+// Job is one package of a run and how far it got.
+type Job struct {
+	Run      string    `json:"run"`
+	Package  Package   `json:"package"`
+	Index    int       `json:"index"` // its place in the plan's dependency order
+	Needs    []string  `json:"needs,omitempty"`
+	Reasons  []Reason  `json:"reasons,omitempty"`
+	State    State     `json:"state"`
+	Attempt  int       `json:"attempt,omitempty"` // starts, from 1
+	Queued   time.Time `json:"queued,omitzero"`
+	Started  time.Time `json:"started,omitzero"` // of the last attempt
+	Finished time.Time `json:"finished,omitzero"`
+	Result   Result    `json:"result,omitzero"`
+	// CarriedFrom is the earlier run whose result this is; such a job is
+	// done from the beginning and has its check run there.
+	CarriedFrom string `json:"carried_from,omitempty"`
+	// Doomed is set on a running job that is no longer wanted: the outcome
+	// it gets whatever its steps say.
+	Doomed Outcome `json:"doomed,omitempty"`
+	// Doom is the sentence that goes with Doomed.
+	Doom string `json:"doom,omitempty"`
+}
+
+// ID is the job's name.
+func (j *Job) ID() JobID { return JobID{Run: j.Run, Package: j.Package.Name} }
+
+// Duration is how long the last attempt took; zero when it never started.
+func (j *Job) Duration() time.Duration {
+	if j.Started.IsZero() || j.Finished.IsZero() {
+		return 0
+	}
+	return j.Finished.Sub(j.Started)
+}
+
+// Start moves a queued job to running, as the next attempt.
+func (j *Job) Start(now time.Time) error {
+	if j.State != StateQueued {
+		return j.refuse("start")
+	}
+	j.State, j.Started, j.Attempt = StateRunning, now, j.Attempt+1
+	return nil
+}
+
+// Requeue moves a running job back to queued: its attempt was lost through no
+// fault of the code.
+func (j *Job) Requeue() error {
+	if j.State != StateRunning {
+		return j.refuse("requeue")
+	}
+	j.State, j.Started = StateQueued, time.Time{}
+	return nil
+}
+
+// Finish ends a job that is not done. A doomed job ends as it was doomed to,
+// whatever r says.
+func (j *Job) Finish(r Result, now time.Time) error {
+	if j.State == StateDone {
+		return j.refuse("finish")
+	}
+	if j.Doomed != "" {
+		r = Result{Outcome: j.Doomed, Detail: j.Doom}
+	}
+	j.State, j.Result, j.Finished, j.Doomed, j.Doom = StateDone, r, now, "", ""
+	return nil
+}
+
+// Drop ends a queued job at once as o with detail, and dooms a running one to
+// that end. It reports whether the job now waits to be stopped.
+func (j *Job) Drop(o Outcome, detail string, now time.Time) (running bool) {
+	switch j.State {
+	case StateQueued:
+		j.State, j.Result, j.Finished = StateDone, Result{Outcome: o, Detail: detail}, now
+	case StateRunning:
+		if j.Doomed == "" {
+			j.Doomed, j.Doom = o, detail
+		}
+		return true
+	}
+	return false
+}
+
+func (j *Job) refuse(verb string) error {
+	return fmt.Errorf("%s job %s: it is %s", verb, j.ID(), j.State)
+}

@@ -1,0 +1,91 @@
+package checks
+
+import "fmt"
+
+// ReasonKind says why a package is in a plan.
+type ReasonKind string
+
+// The kinds of reason.
+const (
+	ReasonFile       ReasonKind = "file"       // a file that it owns changed
+	ReasonInput      ReasonKind = "input"      // a file that matches its inputs changed
+	ReasonGlobal     ReasonKind = "global"     // a file that matches global_inputs changed
+	ReasonEntry      ReasonKind = "entry"      // its entry in loktar.json changed
+	ReasonDependency ReasonKind = "dependency" // it depends on an affected package
+	ReasonEverything ReasonKind = "everything" // what changed is not known
+	ReasonRerun      ReasonKind = "rerun"      // somebody asked for it
+)
+
+// Reason is one cause of a package's being affected.
+type Reason struct {
+	Kind ReasonKind `json:"kind"`
+	// Subject is the changed file (file, input, global), the package depended
+	// on (dependency), the login of who asked (rerun), or why (everything).
+	Subject string `json:"subject,omitempty"`
+	// Dir is the package's folder, for ReasonFile.
+	Dir string `json:"dir,omitempty"`
+	// More counts further files of the same kind that are not listed.
+	More int `json:"more,omitempty"`
+}
+
+// String is the reason as its reader sees it, without markup. Subject is
+// hostile text; who prints it escapes it.
+func (r Reason) String() string {
+	more := ""
+	if r.More > 0 {
+		more = fmt.Sprintf(" and %d more", r.More)
+	}
+	switch r.Kind {
+	case ReasonFile:
+		return r.Dir + " changed: " + r.Subject + more
+	case ReasonInput:
+		return "input changed: " + r.Subject + more
+	case ReasonGlobal:
+		return "global input changed: " + r.Subject + more
+	case ReasonEntry:
+		return "its entry in " + ManifestFile + " changed"
+	case ReasonDependency:
+		return "depends on " + r.Subject
+	case ReasonEverything:
+		return "everything is affected: " + r.Subject
+	case ReasonRerun:
+		return "asked for by " + r.Subject
+	}
+	return string(r.Kind)
+}
+
+// PlannedJob is a package of a plan.
+type PlannedJob struct {
+	Package Package
+	// Needs are the packages of the same plan that must pass first.
+	Needs   []string
+	Reasons []Reason
+	// Carried is the job of an earlier run whose result stands in this one;
+	// it is not run again and gets no new check run. Nil for all others.
+	Carried *Job
+}
+
+// Plan is what is to be done about an event.
+type Plan struct {
+	// Jobs are in dependency order: what a job needs comes before it.
+	Jobs []PlannedJob
+	// Verdict ends the run at once; Jobs is empty then.
+	Verdict *Verdict
+	// Unaffected are the names of the packages that are not in Jobs, sorted.
+	Unaffected []string
+	// Unowned are changed files that affect no package, bounded; Ignored
+	// counts those that `ignore` names.
+	Unowned      []string
+	UnownedCount int
+	Ignored      int
+	Warnings     []string
+}
+
+// Verdict is the conclusion of a run that needs no job, or could have none.
+// Title is one line; Summary is Markdown that is safe to show as it is.
+type Verdict struct {
+	Conclusion  Conclusion   `json:"conclusion"`
+	Title       string       `json:"title"`
+	Summary     string       `json:"summary"`
+	Annotations []Annotation `json:"annotations,omitempty"`
+}
