@@ -1,0 +1,114 @@
+package app_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/dudesons/loktar/"
+
+// arrows are the imports inside the module that the architecture allows. A
+// package that is not listed may import no other of the module.
+var arrows = []struct {
+	from   string   // a folder; "/..." is it and all below
+	to     []string // likewise
+	reason string
+}{
+	{"checks", nil, "checks is the domain: everyone speaks in its terms, so it depends on nobody"},
+	{"checks/markdown", nil, "escaping is a leaf"},
+	{"checks/graph", []string{"checks"}, "the affected set is pure"},
+	{"checks/plan", []string{"checks", "checks/graph", "checks/markdown"}, "planning is pure: what it needs is given to it"},
+	{"checks/engine", []string{"checks", "checks/plan"}, "the engine declares what it needs of store, source and runner"},
+	{"checks/report", []string{"checks", "checks/markdown"}, "reporting declares what it needs of store and sink"},
+	{"configs", nil, "configuration is read by app alone and knows nobody"},
+	{"configs/manifest", []string{"checks"}, "loktar.json becomes the domain's terms"},
+	{"store", []string{"checks"}, "the store keeps the domain's values"},
+	{"store/storetest", []string{"checks"}, "the suite is for any implementation, so it imports none"},
+	{"runner", []string{"checks"}, "the runner carries out the domain's jobs"},
+	{"runner/source", []string{"checks"}, "git is an edge of its own"},
+	{"runner/docker", []string{"checks", "runner"}, "a sandbox implements the runner's interface"},
+	{"runner/docker/dockertest", nil, "a helper of tests"},
+	{"app/webhook", []string{"checks"}, "siblings under app do not import one another: app joins them"},
+	{"app/github", []string{"checks"}, "siblings under app do not import one another: app joins them"},
+	{"app/web", []string{"checks"}, "siblings under app do not import one another: app joins them"},
+	{"app/minihub", nil, "the stand-in for GitHub shares no code with what is tested against it"},
+	{"app/minihub/minihubtest", []string{"app/minihub"}, "a helper of tests"},
+	{"app", []string{"checks/...", "configs/...", "store", "runner/...", "app/webhook", "app/github", "app/web"}, "app is the composition root: the one place that sees all parts"},
+	{"app/loktar", []string{"app", "app/demo", "configs/..."}, "the command line starts what app composed"},
+	{"app/demo", []string{"app", "app/minihub", "configs"}, "the demo is the real server beside the stand-in"},
+}
+
+// TestImports holds the architecture: each import inside the module is an
+// arrow of the list above.
+func TestImports(t *testing.T) {
+	seen := 0
+	err := filepath.WalkDir("..", func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && strings.HasPrefix(d.Name(), ".") && d.Name() != ".." {
+			return filepath.SkipDir
+		}
+		if d.IsDir() || !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
+			return nil
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel("..", filepath.Dir(file))
+		if err != nil {
+			return err
+		}
+		from := filepath.ToSlash(rel)
+		for _, spec := range f.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			if from == "checks" && strings.Contains(strings.SplitN(imported, "/", 2)[0], ".") {
+				t.Errorf("%s imports %s: checks imports the standard library alone", file, imported)
+			}
+			if to, ok := strings.CutPrefix(imported, module); ok {
+				seen++
+				if reason, ok := allowed(from, to); !ok {
+					t.Errorf("%s imports %s: %s", file, to, reason)
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if seen == 0 {
+		t.Error("no import inside the module was seen: the test looks in the wrong place")
+	}
+}
+
+func allowed(from, to string) (reason string, ok bool) {
+	reason = "the package has no rule yet; add one with its reason to arrows"
+	for _, a := range arrows {
+		if !within(from, a.from) {
+			continue
+		}
+		reason = a.reason
+		for _, target := range a.to {
+			if within(to, target) {
+				return "", true
+			}
+		}
+	}
+	return reason, false
+}
+
+func within(dir, pattern string) bool {
+	tree, ok := strings.CutSuffix(pattern, "/...")
+	return dir == path.Clean(tree) || ok && strings.HasPrefix(dir, tree+"/")
+}
