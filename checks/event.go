@@ -57,7 +57,9 @@ type PullRequest struct {
 
 // Fork reports whether the head branch is not in the base's own repository.
 // A head whose repository is gone counts as a fork: it is not known to be ours.
-func (p PullRequest) Fork() bool { return p.Head.Repo.ID != p.Base.Repo.ID }
+func (p PullRequest) Fork() bool {
+	return p.Head.Repo.ID == 0 || p.Head.Repo.ID != p.Base.Repo.ID
+}
 
 // CheckRunRef names a check run at GitHub as an event about it does.
 type CheckRunRef struct {

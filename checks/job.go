@@ -89,12 +89,13 @@ type Job struct {
 // ID is the job's name.
 func (j *Job) ID() JobID { return JobID{Run: j.Run, Package: j.Package.Name} }
 
-// Duration is how long the last attempt took; zero when it never started.
+// Duration is how long the last attempt took; zero when it never started, or
+// when the clock was set back meanwhile.
 func (j *Job) Duration() time.Duration {
 	if j.Started.IsZero() || j.Finished.IsZero() {
 		return 0
 	}
-	return j.Finished.Sub(j.Started)
+	return max(0, j.Finished.Sub(j.Started))
 }
 
 // Start moves a queued job to running, as the next attempt.
@@ -107,10 +108,14 @@ func (j *Job) Start(now time.Time) error {
 }
 
 // Requeue moves a running job back to queued: its attempt was lost through no
-// fault of the code.
+// fault of the code. A doomed job is refused: it is not to start again, and
+// Finish gives it its end.
 func (j *Job) Requeue() error {
 	if j.State != StateRunning {
 		return j.refuse("requeue")
+	}
+	if j.Doomed != "" {
+		return fmt.Errorf("requeue job %s: it is to end as %s", j.ID(), j.Doomed)
 	}
 	j.State, j.Started = StateQueued, time.Time{}
 	return nil

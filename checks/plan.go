@@ -12,19 +12,22 @@ const (
 	ReasonGlobal     ReasonKind = "global"     // a file that matches global_inputs changed
 	ReasonEntry      ReasonKind = "entry"      // its entry in loktar.json changed
 	ReasonDependency ReasonKind = "dependency" // it depends on an affected package
-	ReasonEverything ReasonKind = "everything" // what changed is not known
+	ReasonRemoved    ReasonKind = "removed"    // it depended on a package that is no longer listed
+	ReasonEverything ReasonKind = "everything" // all packages count as affected
 	ReasonRerun      ReasonKind = "rerun"      // somebody asked for it
 )
 
 // Reason is one cause of a package's being affected.
 type Reason struct {
 	Kind ReasonKind `json:"kind"`
-	// Subject is the changed file (file, input, global), the package depended
-	// on (dependency), the login of who asked (rerun), or why (everything).
+	// Subject is the changed file (file: below Dir; input, global: from the
+	// root), the package depended on (dependency, removed), the login of who
+	// asked (rerun), or why (everything).
 	Subject string `json:"subject,omitempty"`
 	// Dir is the package's folder, for ReasonFile.
 	Dir string `json:"dir,omitempty"`
-	// More counts further files of the same kind that are not listed.
+	// More counts further files or packages of the same kind that are not
+	// listed.
 	More int `json:"more,omitempty"`
 }
 
@@ -37,6 +40,9 @@ func (r Reason) String() string {
 	}
 	switch r.Kind {
 	case ReasonFile:
+		if r.Dir == "." {
+			return "the root folder changed: " + r.Subject + more
+		}
 		return r.Dir + " changed: " + r.Subject + more
 	case ReasonInput:
 		return "input changed: " + r.Subject + more
@@ -45,7 +51,9 @@ func (r Reason) String() string {
 	case ReasonEntry:
 		return "its entry in " + ManifestFile + " changed"
 	case ReasonDependency:
-		return "depends on " + r.Subject
+		return "depends on " + r.Subject + more
+	case ReasonRemoved:
+		return "depended on " + r.Subject + more + ", no longer listed"
 	case ReasonEverything:
 		return "everything is affected: " + r.Subject
 	case ReasonRerun:
@@ -73,12 +81,14 @@ type Plan struct {
 	Verdict *Verdict
 	// Unaffected are the names of the packages that are not in Jobs, sorted.
 	Unaffected []string
-	// Unowned are changed files that affect no package, bounded; Ignored
-	// counts those that `ignore` names.
+	// Unowned are changed files that affect no package and that `ignore` does
+	// not name, bounded; UnownedCount counts all of them. Ignored counts the
+	// files that affect no package because of `ignore`.
 	Unowned      []string
 	UnownedCount int
 	Ignored      int
-	Warnings     []string
+	// Warnings are plain text in one line each, as hostile as loktar.json.
+	Warnings []string
 }
 
 // Verdict is the conclusion of a run that needs no job, or could have none.
