@@ -1,0 +1,142 @@
+package store_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/store"
+)
+
+// bareSyncs is how many times a second the disk beneath dir takes one page
+// by write and fdatasync: the floor of everything that is durable.
+func bareSyncs(b *testing.B, dir string) float64 {
+	b.Helper()
+	f, err := os.Create(filepath.Join(dir, "floor"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() {
+		if err := f.Close(); err != nil {
+			b.Error(err)
+		}
+	}()
+	page := make([]byte, 4096)
+	start, n := time.Now(), 0
+	for ; time.Since(start) < 300*time.Millisecond; n++ {
+		if _, err := f.WriteAt(page, 0); err != nil {
+			b.Fatal(err)
+		}
+		if err := syscall.Fdatasync(int(f.Fd())); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return float64(n) / time.Since(start).Seconds()
+}
+
+// BenchmarkAccept accepts deliveries from 16 goroutines, each durable when
+// its call returns.
+func BenchmarkAccept(b *testing.B) {
+	dir := b.TempDir()
+	floor := bareSyncs(b, dir)
+	s := open(b, dir, store.Options{})
+	ev := checks.Event{
+		Kind: checks.EventPullRequest, Name: "pull_request.opened", Installation: 7,
+		Repo: checks.Repo{ID: 11, Owner: "acme", Name: "shop"}, HeadSHA: strings.Repeat("a", 40),
+		PullRequest: &checks.PullRequest{Number: 5, Title: "Sell more", Head: checks.Ref{SHA: strings.Repeat("a", 40), Branch: "more"}},
+	}
+	var next atomic.Int64
+	b.ResetTimer()
+	var g errgroup.Group
+	for range 16 {
+		g.Go(func() error {
+			for {
+				n := next.Add(1)
+				if n > int64(b.N) {
+					return nil
+				}
+				ev := ev
+				ev.Delivery = fmt.Sprintf("%08x-0000-4000-8000-%012x", n*2654435761&0xffffffff, n)
+				if _, err := s.Accept(b.Context(), ev); err != nil {
+					return err
+				}
+			}
+		})
+	}
+	if err := g.Wait(); err != nil {
+		b.Fatal(err)
+	}
+	b.StopTimer()
+	perSecond := float64(b.N) / b.Elapsed().Seconds()
+	b.ReportMetric(perSecond, "accepts/s")
+	b.ReportMetric(floor, "bare-fsyncs/s")
+	b.ReportMetric(perSecond/floor, "accepts/fsync")
+}
+
+// BenchmarkCommitTwoOf5000 changes two jobs of a run of 5,000, beside a
+// hundred thousand other runs that ended.
+func BenchmarkCommitTwoOf5000(b *testing.B) {
+	dir := b.TempDir()
+	floor := bareSyncs(b, dir)
+	s := open(b, dir, store.Options{})
+	fill(b, s, 100_000)
+	run := checks.Run{ID: "large", Seq: 1_000_000, HeadSHA: strings.Repeat("b", 40)}
+	c := checks.Commit{Runs: []checks.Run{run}}
+	for i := range 5000 {
+		name := fmt.Sprintf("package-%d", i)
+		c.Jobs = append(c.Jobs, checks.Job{
+			Run: run.ID, Index: i, State: checks.StateQueued,
+			Package: checks.Package{Name: name, Dir: "services/" + name, TestType: checks.TestMake},
+		})
+	}
+	if err := s.Commit(b.Context(), c); err != nil {
+		b.Fatal(err)
+	}
+	b.ResetTimer()
+	for i := range b.N {
+		two := []checks.Job{c.Jobs[i*7919%5000], c.Jobs[(i*7919+2500)%5000]}
+		two[0].Attempt, two[1].Attempt = i, i
+		dirty := []checks.CheckKey{{Run: run.ID, Name: two[0].Package.Name}, {Run: run.ID, Name: two[1].Package.Name}}
+		if err := s.Commit(b.Context(), checks.Commit{Jobs: two, Dirty: dirty}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.StopTimer()
+	perSecond := float64(b.N) / b.Elapsed().Seconds()
+	b.ReportMetric(perSecond, "commits/s")
+	b.ReportMetric(floor, "bare-fsyncs/s")
+	b.ReportMetric(floor/perSecond, "fsyncs/commit")
+	start := time.Now()
+	if _, _, _, err := s.Active(); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(time.Since(start).Milliseconds()), "active-ms")
+}
+
+// fill stores n finished runs of two jobs each.
+func fill(b *testing.B, s *store.Store, n int) {
+	b.Helper()
+	now := time.Now()
+	for i := 0; i < n; {
+		var c checks.Commit
+		for range 1000 {
+			i++
+			run := checks.Run{ID: fmt.Sprintf("run%d", i), Seq: uint64(i), HeadSHA: fmt.Sprintf("%040x", i), Created: now, Finished: now}
+			c.Runs = append(c.Runs, run)
+			for k, name := range []string{"lib", "api"} {
+				c.Jobs = append(c.Jobs, checks.Job{Run: run.ID, Index: k, State: checks.StateDone, Package: checks.Package{Name: name}})
+			}
+		}
+		if err := s.Commit(b.Context(), c); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,107 @@
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strconv"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/dudesons/loktar/checks"
+)
+
+// The buckets of schema 1. Numbers in keys are big-endian, so that the order
+// of the keys is the order of the numbers. Records are JSON.
+var (
+	bucketMeta = []byte("meta") // schema, instance
+
+	bucketInbox      = []byte("inbox")      // sequence -> event, not yet planned
+	bucketDeliveries = []byte("deliveries") // GUID -> delivery
+	bucketExpiry     = []byte("expiry")     // time of planning, GUID -> nothing
+
+	bucketRuns   = []byte("runs")   // Seq -> run
+	bucketRunIDs = []byte("runids") // run's id -> Seq, key in heads
+	bucketActive = []byte("active") // Seq of unfinished runs -> nothing
+	bucketHeads  = []byte("heads")  // repository's id, head SHA, Seq -> nothing
+	bucketJobs   = []byte("jobs")   // Seq of the run, package -> job
+
+	bucketOutbox   = []byte("outbox")   // revision the row was made at -> row
+	bucketChecks   = []byte("checks")   // check run's key -> check
+	bucketDiscards = []byte("discards") // sequence -> discard
+
+	bucketDurations = []byte("durations") // repository's id, package -> duration
+)
+
+var (
+	keySchema   = []byte("schema")
+	keyInstance = []byte("instance")
+)
+
+// migrations bring a file from schema i to schema i+1. A new file is schema 0.
+var migrations = []func(*bolt.Tx) error{
+	createSchema1,
+}
+
+func createSchema1(tx *bolt.Tx) error {
+	for _, name := range [][]byte{
+		bucketMeta, bucketInbox, bucketDeliveries, bucketExpiry,
+		bucketRuns, bucketRunIDs, bucketActive, bucketHeads, bucketJobs,
+		bucketOutbox, bucketChecks, bucketDiscards, bucketDurations,
+	} {
+		if _, err := tx.CreateBucket(name); err != nil {
+			return fmt.Errorf("create bucket %s: %w", name, err)
+		}
+	}
+	return tx.Bucket(bucketMeta).Put(keyInstance, []byte(newInstanceID()))
+}
+
+// migrate brings db to the last schema, in one transaction.
+func migrate(db *bolt.DB, path string) error {
+	have := 0
+	err := db.View(func(tx *bolt.Tx) (err error) {
+		have, err = schemaOf(tx)
+		return err
+	})
+	switch {
+	case err != nil:
+		return checks.Errorf(checks.KindConfig, err, "%s is not a store of Loktar. Set data_dir to a folder of Loktar's own.", path)
+	case have > len(migrations):
+		return checks.Errorf(checks.KindConfig, nil, "%s was written by a newer loktar (schema %d, this one knows %d). Start that version again, or move the file away to begin with an empty store.", path, have, len(migrations))
+	case have == len(migrations):
+		return nil
+	}
+	err = db.Update(func(tx *bolt.Tx) error {
+		for _, step := range migrations[have:] {
+			if err := step(tx); err != nil {
+				return err
+			}
+		}
+		return tx.Bucket(bucketMeta).Put(keySchema, []byte(strconv.Itoa(len(migrations))))
+	})
+	if err != nil {
+		return fmt.Errorf("migrate %s from schema %d to %d: %w", path, have, len(migrations), err)
+	}
+	return nil
+}
+
+// schemaOf is the schema of the file, 0 when the file is empty.
+func schemaOf(tx *bolt.Tx) (int, error) {
+	meta := tx.Bucket(bucketMeta)
+	if meta == nil {
+		if name, _ := tx.Cursor().First(); name != nil {
+			return 0, fmt.Errorf("it has a bucket %q and no schema", name)
+		}
+		return 0, nil
+	}
+	n, err := strconv.Atoi(string(meta.Get(keySchema)))
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("its schema is %q", meta.Get(keySchema))
+	}
+	return n, nil
+}
+
+// be appends n to key, big-endian.
+func be(key []byte, n uint64) []byte { return binary.BigEndian.AppendUint64(key, n) }
+
+// seqKey is the key of sequence n.
+func seqKey(n uint64) []byte { return be(make([]byte, 0, 8), n) }

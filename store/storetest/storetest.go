@@ -1,0 +1,128 @@
+// Package storetest is the conformance suite of Loktar's store: what every
+// implementation must do, whatever it keeps its data in.
+package storetest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/store"
+)
+
+// Store is what an implementation offers. The doc comments of package store
+// say what each method promises.
+type Store interface {
+	InstanceID() string
+	Close() error
+
+	Accept(ctx context.Context, ev checks.Event) (fresh bool, err error)
+	Pending(limit int) ([]checks.Event, error)
+	Delivery(guid string) (store.DeliveryRecord, bool, error)
+
+	Commit(ctx context.Context, c checks.Commit) error
+	Active() (runs []checks.Run, jobs map[string][]checks.Job, lastSeq uint64, err error)
+	Run(id string) (checks.Run, error)
+	Jobs(run string) ([]checks.Job, error)
+	Job(id checks.JobID) (checks.Job, error)
+	RunsOf(repo int64, headSHA string) ([]checks.Run, error)
+	Recent(limit int) ([]checks.Run, error)
+	Durations(repo int64) (map[string]time.Duration, error)
+
+	Outbox(limit int) ([]checks.OutboxRow, error)
+	Delivered(ctx context.Context, key checks.CheckKey, rev uint64, checkRunID int64) error
+	Discard(ctx context.Context, key checks.CheckKey, rev uint64, why string) error
+	CheckRunID(key checks.CheckKey) (int64, error)
+}
+
+// Open opens the store that lives in dir, an empty folder the first time. now
+// is its clock. It fails the test by itself when it cannot.
+type Open func(t testing.TB, dir string, now func() time.Time) Store
+
+// Run runs the suite. The crash test starts the test binary again and has it
+// run the same test, so Run is called once from a test function of its own.
+func Run(t *testing.T, open Open) {
+	tests := []struct {
+		name string
+		test func(*testing.T, Open)
+	}{
+		{"Inbox", testInbox},
+		{"Expiry", testExpiry},
+		{"Runs", testRuns},
+		{"LargeRun", testLargeRun},
+		{"Refusals", testRefusals},
+		{"Durations", testDurations},
+		{"Outbox", testOutbox},
+		{"Reopen", testReopen},
+		{"Context", testContext},
+		{"Concurrency", testConcurrency},
+		{"Model", testModel},
+		{"Crash", testCrash},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) { tt.test(t, open) })
+	}
+}
+
+// clock is a clock that moves when it is told to.
+type clock struct{ t time.Time }
+
+func newClock() *clock { return &clock{time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)} }
+
+func (c *clock) now() time.Time          { return c.t }
+func (c *clock) advance(d time.Duration) { c.t = c.t.Add(d) }
+
+// fresh opens a store in a folder of its own and closes it with the test.
+func fresh(t *testing.T, open Open) Store {
+	t.Helper()
+	s := open(t, t.TempDir(), newClock().now)
+	t.Cleanup(func() { mustClose(t, s) })
+	return s
+}
+
+// fataler is the common part of testing.TB and *rapid.T.
+type fataler interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
+func mustClose(t fataler, s Store) {
+	t.Helper()
+	must(t, s.Close())
+}
+
+func must(t fataler, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func get[T any](v T, err error) func(fataler) T {
+	return func(t fataler) T {
+		t.Helper()
+		must(t, err)
+		return v
+	}
+}
+
+// same compares what was stored with what was meant; no slice and an empty
+// one are the same.
+func same(t fataler, what string, got, want any) {
+	t.Helper()
+	if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
+		t.Fatalf("%s (-want +got):\n%s", what, d)
+	}
+}
+
+func wantKind(t fataler, err error, k checks.Kind) {
+	t.Helper()
+	if err == nil || checks.KindOf(err) != k {
+		t.Fatalf("error %v of kind %q, want kind %q", err, checks.KindOf(err), k)
+	}
+}
