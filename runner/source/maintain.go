@@ -1,0 +1,86 @@
+package source
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dudesons/loktar/checks"
+)
+
+// Maintain lets go of commits and trees that were not used for Options.Keep
+// and packs mirrors that need it. It may take minutes and may run beside
+// everything else; call it once a day or so. A mirror that fails does not keep
+// the others from their turn.
+func (s *Source) Maintain(ctx context.Context) error {
+	names, err := filepath.Glob(filepath.Join(s.opts.Dir, "mirrors", "*.git"))
+	if err != nil {
+		return fmt.Errorf("list mirrors: %w", err)
+	}
+	var errs []error
+	for _, name := range names {
+		id, err := strconv.ParseInt(strings.TrimSuffix(filepath.Base(name), ".git"), 10, 64)
+		if err != nil {
+			continue
+		}
+		if err := s.mirror(checks.Repo{ID: id}).maintain(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("maintain mirror %d: %w", id, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (m *mirror) maintain(ctx context.Context) error {
+	if err := m.letGo(ctx); err != nil {
+		return err
+	}
+	if _, err := os.Stat(m.dir); err != nil {
+		return nil
+	}
+	gc := call{dir: m.dir, args: []string{"gc", "--auto", "--quiet"}, config: []setting{
+		{"gc.auto", "2000"}, {"gc.autoPackLimit", "30"}, {"gc.autoDetach", "false"}, {"gc.pruneExpire", "1.week.ago"},
+	}}
+	_, err := m.src.git.run(ctx, gc)
+	return diskFault(err)
+}
+
+// letGo deletes the refs of days that are too long ago.
+func (m *mirror) letGo(ctx context.Context) error {
+	if err := m.lock(ctx); err != nil {
+		return err
+	}
+	defer m.unlock()
+	if !m.exists() {
+		return nil
+	}
+	oldest := m.src.now().Add(-m.src.opts.Keep).UTC().Format(time.DateOnly)
+	out, err := m.run(ctx, "for-each-ref", "--format=%(refname)", refRoot)
+	if err != nil {
+		return err
+	}
+	m.mu.Lock()
+	for id, day := range m.kept {
+		if day < oldest {
+			delete(m.kept, id)
+		}
+	}
+	m.mu.Unlock()
+	var in bytes.Buffer
+	for ref := range strings.Lines(string(out)) {
+		ref = strings.TrimSuffix(ref, "\n")
+		if day, _, ok := strings.Cut(strings.TrimPrefix(ref, refRoot), "/"); ok && day < oldest {
+			fmt.Fprintf(&in, "delete %s\x00\x00", ref)
+		}
+	}
+	if in.Len() == 0 {
+		return nil
+	}
+	_, err = m.src.git.run(ctx, call{dir: m.dir, args: []string{"update-ref", "--stdin", "-z"}, stdin: in.Bytes()})
+	return err
+}
