@@ -1,0 +1,204 @@
+package minihub
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// call is one REST request, after its token was checked.
+type call struct {
+	*http.Request
+	w    http.ResponseWriter
+	app  *App   // the App that asks; nil for a person
+	tok  *token // nil for a call with the App's JWT
+	repo *Repo  // nil when the route names none
+}
+
+// answer is what a handler returns: a status and a JSON value. A zero answer
+// was written already.
+type answer struct {
+	status int
+	body   any
+}
+
+type endpoint struct {
+	pattern    string
+	permission string // "" for calls with a JWT or without a repository
+	level      string
+	handle     func(*call) (answer, error)
+}
+
+// restHandler routes the API. Routes with a permission name a repository.
+func (h *Hub) restHandler() http.Handler {
+	mux := http.NewServeMux()
+	for _, e := range []endpoint{
+		{"GET /app", "", "app", h.getApp},
+		{"GET /app/installations", "", "app", h.listInstallations},
+		{"GET /app/installations/{id}", "", "app", h.getInstallation},
+		{"POST /app/installations/{id}/access_tokens", "", "app", h.postAccessToken},
+		{"GET /app/hook/deliveries", "", "app", h.listDeliveries},
+		{"GET /app/hook/deliveries/{id}", "", "app", h.getDelivery},
+		{"POST /app/hook/deliveries/{id}/attempts", "", "app", h.redeliver},
+		{"GET /repos/{owner}/{repo}/installation", "", "app", h.getRepoInstallation},
+		{"GET /installation/repositories", "", "token", h.listInstallationRepos},
+		{"GET /rate_limit", "", "token", h.getRateLimit},
+		{"GET /meta", "", "", h.getMeta},
+		{"GET /repos/{owner}/{repo}", "metadata", "read", h.getRepo},
+		{"GET /repos/{owner}/{repo}/collaborators/{user}/permission", "metadata", "read", h.getPermission},
+		{"GET /repos/{owner}/{repo}/branches/{branch}", "contents", "read", h.getBranch},
+		{"GET /repos/{owner}/{repo}/commits/{ref}", "contents", "read", h.getCommit},
+		{"GET /repos/{owner}/{repo}/pulls", "pull_requests", "read", h.listPulls},
+		{"GET /repos/{owner}/{repo}/pulls/{number}", "pull_requests", "read", h.getPull},
+		{"GET /repos/{owner}/{repo}/pulls/{number}/files", "pull_requests", "read", h.listPullFiles},
+		{"POST /repos/{owner}/{repo}/check-runs", "checks", "write", h.postCheckRun},
+		{"GET /repos/{owner}/{repo}/check-runs/{id}", "checks", "read", h.getCheckRun},
+		{"PATCH /repos/{owner}/{repo}/check-runs/{id}", "checks", "write", h.patchCheckRun},
+		{"GET /repos/{owner}/{repo}/check-runs/{id}/annotations", "checks", "read", h.listAnnotations},
+		{"POST /repos/{owner}/{repo}/check-runs/{id}/rerequest", "checks", "write", h.rerequestRun},
+		{"GET /repos/{owner}/{repo}/commits/{ref}/check-runs", "checks", "read", h.listCommitRuns},
+		{"GET /repos/{owner}/{repo}/commits/{ref}/check-suites", "checks", "read", h.listCommitSuites},
+		{"GET /repos/{owner}/{repo}/check-suites/{id}", "checks", "read", h.getSuite},
+		{"POST /repos/{owner}/{repo}/check-suites/{id}/rerequest", "checks", "write", h.rerequestSuite},
+	} {
+		method, path, _ := strings.Cut(e.pattern, " ")
+		mux.HandleFunc(method+" "+apiPrefix+path, func(w http.ResponseWriter, r *http.Request) { h.serveCall(e, w, r) })
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { writeError(w, errNotFound) })
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// HEAD and methods that a path does not have are 404 at GitHub too.
+		if _, pattern := mux.Handler(r); pattern == "" || pattern == "/" {
+			writeError(w, errNotFound)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+func (h *Hub) serveCall(e endpoint, w http.ResponseWriter, r *http.Request) {
+	c := &call{Request: r, w: w}
+	err := h.authorize(e, c)
+	var a answer
+	if err == nil {
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		a, err = e.handle(c)
+	}
+	if err != nil {
+		var ae *apiError
+		if !errors.As(err, &ae) {
+			ae = refuse(http.StatusInternalServerError, "Server Error: %s", err)
+		}
+		writeError(w, ae)
+		return
+	}
+	writeJSON(w, a.status, a.body)
+}
+
+// authorize checks the credential, counts the request against its rate limit
+// and finds the repository. The error is an *apiError.
+func (h *Hub) authorize(e endpoint, c *call) error {
+	if e.permission == "" && e.level == "" {
+		return nil
+	}
+	if e.level == "app" {
+		app, refused := h.appOf(c.Request)
+		if refused != nil {
+			return refused
+		}
+		c.app = app
+		return nil
+	}
+	s := bearer(c.Request)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if c.tok = h.lookup(s); c.tok == nil {
+		switch {
+		case s == "":
+			return errNeedsAuth
+		case strings.Count(s, ".") == 2 && !strings.HasPrefix(s, "gh"):
+			return refuse(http.StatusUnauthorized, "A JSON web token is not accepted here; use an installation token")
+		}
+		return errBadToken
+	}
+	if c.tok.in != nil {
+		c.app = c.tok.in.app
+	}
+	if err := h.count(c); err != nil {
+		return err
+	}
+	if e.permission == "" {
+		if c.app == nil {
+			return errForbidden
+		}
+		return nil
+	}
+	repo := h.repo(c.PathValue("owner") + "/" + c.PathValue("repo"))
+	if repo == nil || !c.tok.covers(repo) {
+		return errNotFound
+	}
+	// A person's token reads pages' data only through the pages.
+	if c.app == nil || !c.tok.allows(e.permission, e.level) {
+		return errForbidden
+	}
+	c.repo = repo
+	return nil
+}
+
+// count sets the rate-limit headers and refuses what goes beyond. mu is held.
+func (h *Hub) count(c *call) error {
+	t, now := c.tok, h.now()
+	if now.Sub(t.window) >= time.Hour {
+		t.window, t.used = now, 0
+	}
+	free := c.URL.Path == apiPrefix+"/rate_limit"
+	over := t.used >= h.opts.RateLimit && !free
+	if !over && !free {
+		t.used++
+	}
+	head := c.w.Header()
+	head.Set("X-RateLimit-Limit", strconv.Itoa(h.opts.RateLimit))
+	head.Set("X-RateLimit-Remaining", strconv.Itoa(h.opts.RateLimit-t.used))
+	head.Set("X-RateLimit-Used", strconv.Itoa(t.used))
+	head.Set("X-RateLimit-Reset", strconv.FormatInt(t.window.Add(time.Hour).Unix(), 10))
+	head.Set("X-RateLimit-Resource", "core")
+	if over {
+		return refuse(http.StatusForbidden, "API rate limit exceeded for installation.")
+	}
+	return nil
+}
+
+// readObject reads the body as a JSON object. An empty body is an empty
+// object.
+func (c *call) readObject() (map[string]any, error) {
+	raw, err := io.ReadAll(c.Body)
+	if err != nil {
+		return nil, errBodyTooBig
+	}
+	if len(raw) == 0 {
+		return map[string]any{}, nil
+	}
+	d := json.NewDecoder(strings.NewReader(string(raw)))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		return nil, errBadJSON
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errBadJSON
+	}
+	m, ok := v.(map[string]any)
+	if !ok {
+		return nil, errNotAnObj
+	}
+	return m, nil
+}
+
+// id is a number in the path; 0 when it is none.
+func (c *call) id(name string) int64 {
+	n, _ := strconv.ParseInt(c.PathValue(name), 10, 64)
+	return n
+}
