@@ -1,0 +1,105 @@
+package report
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/checks/markdown"
+)
+
+// took is a duration as a person says it: 0.4 s, 12 s, 3 min 5 s, 1 h 2 min.
+func took(d time.Duration) string {
+	switch {
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	case d.Round(time.Second) < time.Minute:
+		return fmt.Sprintf("%.0f s", d.Seconds())
+	case d < time.Hour:
+		d = d.Round(time.Second)
+		return fmt.Sprintf("%d min %d s", d/time.Minute, d%time.Minute/time.Second)
+	}
+	d = d.Round(time.Minute)
+	return fmt.Sprintf("%d h %d min", d/time.Hour, d%time.Hour/time.Minute)
+}
+
+// title is one line on how a job stands, without markup.
+func title(j checks.Job) string {
+	switch j.State {
+	case checks.StateQueued:
+		return "Waiting for its turn"
+	case checks.StateRunning:
+		return "Running " + command(j.Package)
+	}
+	switch j.Result.Outcome {
+	case checks.OutcomePassed:
+		if j.Package.TestType == checks.TestNone {
+			return "Nothing to run: its test_type is no-test"
+		}
+		return "Passed in " + took(j.Duration())
+	case checks.OutcomeFailed:
+		return fmt.Sprintf("Failed after %s", took(j.Duration()))
+	case checks.OutcomeTimedOut:
+		return "Timed out after " + took(j.Duration())
+	case checks.OutcomeErrored:
+		return "Loktar could not run this"
+	case checks.OutcomeHeldBack:
+		return "Not run: " + j.Result.Blame + " did not pass"
+	case checks.OutcomeSuperseded:
+		return "Stopped: a newer run took its place"
+	}
+	return "Cancelled"
+}
+
+// word is a job's state in one word for a table, with a mark for those who
+// scan it.
+func word(j checks.Job) string {
+	switch j.State {
+	case checks.StateQueued:
+		return "⏳ waiting"
+	case checks.StateRunning:
+		return "🔄 running"
+	}
+	switch j.Result.Outcome {
+	case checks.OutcomePassed:
+		return "✅ passed"
+	case checks.OutcomeFailed:
+		return "❌ failed"
+	case checks.OutcomeTimedOut:
+		return "⌛ timed out"
+	case checks.OutcomeErrored:
+		return "⚠️ not run: our fault"
+	case checks.OutcomeHeldBack:
+		return "⏸️ not run: " + j.Result.Blame + " did not pass"
+	case checks.OutcomeSuperseded:
+		return "🚫 superseded"
+	}
+	return "🚫 cancelled"
+}
+
+// command is what tests a package, for a reader.
+func command(p checks.Package) string {
+	switch p.TestType {
+	case checks.TestCommand:
+		return "its commands"
+	case checks.TestNone:
+		return "nothing"
+	}
+	return "make ci"
+}
+
+// reasons is why a job is in its run, as Markdown on one line.
+func reasons(rs []checks.Reason, most int) string {
+	out := ""
+	for i, r := range rs {
+		if i == most {
+			return out + fmt.Sprintf(" and %s", markdown.Count(len(rs)-most, "more reason"))
+		}
+		if i > 0 {
+			out += "; "
+		}
+		r.Subject = cut(r.Subject)
+		out += markdown.Text(r.String())
+	}
+	return out
+}
