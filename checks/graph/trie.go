@@ -1,0 +1,67 @@
+package graph
+
+import "strings"
+
+// trie holds values at slash-separated paths. Its zero value is empty; the
+// root is the path ".".
+type trie[T any] struct {
+	children map[string]*trie[T]
+	values   []T
+}
+
+// node is the node of path, made when it is not there.
+func (t *trie[T]) node(path string) *trie[T] {
+	if path == "." || path == "" {
+		return t
+	}
+	for elem := range strings.SplitSeq(path, "/") {
+		next := t.children[elem]
+		if next == nil {
+			if t.children == nil {
+				t.children = map[string]*trie[T]{}
+			}
+			next = &trie[T]{}
+			t.children[elem] = next
+		}
+		t = next
+	}
+	return t
+}
+
+// walker looks paths up in a trie. It remembers the last folder: git lists
+// the files of a folder one after the other. One goroutine uses it.
+type walker[T any] struct {
+	root  *trie[T]
+	known bool
+	dir   string
+	node  *trie[T] // of dir; nil when the trie does not reach that far
+	along []T      // the values from the root to dir
+}
+
+// lookup returns the values at the folders of path, from the root down, and
+// those at path itself. Both are valid until the next call.
+func (w *walker[T]) lookup(path string) (along, here []T) {
+	slash := strings.LastIndexByte(path, '/')
+	dir := path[:max(slash, 0)]
+	if !w.known || dir != w.dir {
+		w.enter(dir)
+	}
+	if w.node != nil && w.node.children != nil {
+		if n := w.node.children[path[slash+1:]]; n != nil {
+			here = n.values
+		}
+	}
+	return w.along, here
+}
+
+func (w *walker[T]) enter(dir string) {
+	w.known, w.dir, w.node = true, dir, w.root
+	w.along = append(w.along[:0], w.root.values...)
+	for dir != "" && w.node != nil {
+		elem, rest, _ := strings.Cut(dir, "/")
+		if w.node = w.node.children[elem]; w.node != nil {
+			w.along = append(w.along, w.node.values...)
+		}
+		dir = rest
+	}
+}
