@@ -24,6 +24,9 @@ func Nearest(word string, among []string, effort *Effort) string {
 	}
 	folded, runes := fold(word), []rune(word)
 	best, cost := "", min(4, (len(runes)+2)/3)+1
+	if len(runes) < 3 {
+		cost = 1 // any other short word would be near
+	}
 	for _, other := range among {
 		if effort != nil {
 			if *effort <= 0 {

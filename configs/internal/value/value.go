@@ -4,7 +4,6 @@ package value
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/distribution/reference"
 	units "github.com/docker/go-units"
@@ -34,7 +33,7 @@ func Memory(s string) (int64, error) {
 // image id. It does not ask whether there is such an image.
 func Image(s string) error {
 	if _, err := reference.ParseAnyReference(s); err != nil {
-		return fmt.Errorf("is not an image reference (%w); write for example debian:13", err)
+		return errors.New("is not an image reference; write NAME:TAG in lower case, for example debian:13")
 	}
 	return nil
 }

@@ -16,13 +16,14 @@ func TestNearest(t *testing.T) {
 		"timeout":                "",
 		"colour":                 "",
 		"":                       "",
+		"pk":                     "",
 		strings.Repeat("x", 500): "",
 	} {
 		if got := Nearest(word, keys, nil); got != want {
 			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)
 		}
 	}
-	if got := Nearest("ab", []string{"ac", "ad"}, nil); got != "ac" {
+	if got := Nearest("abc", []string{"abd", "abe"}, nil); got != "abd" {
 		t.Errorf("of two equally near the first is meant, not %q", got)
 	}
 }

@@ -1,0 +1,361 @@
+package manifest
+
+import (
+	"maps"
+	"path"
+	"slices"
+
+	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/configs/internal/value"
+)
+
+// entry is a package and where its keys stand.
+type entry struct {
+	pkg checks.Package
+	n   *node
+	// at is where to say something about its name and folder.
+	name, dir *node
+	needs     []edge
+}
+
+// edge is a dependency on another entry.
+type edge struct {
+	to int
+	n  *node // where it is declared
+}
+
+// file reads the whole file into m.
+func (p *parser) file(m *checks.Manifest) {
+	if p.root.kind != '{' {
+		p.mistyped(p.root, "an object", `{"packages": []}`)
+		return
+	}
+	var list *node
+	for i := range p.root.kids {
+		n := &p.root.kids[i]
+		switch n.key {
+		case "packages":
+			list = n
+		case "defaults":
+			p.defaults = n
+		case "global_inputs":
+			m.GlobalInputs = p.globs(n, fromRoot)
+		case "ignore":
+			m.Ignore = p.globs(n, fromRoot)
+		case "notify":
+			if n.kind != '{' {
+				p.mistyped(n, "an object", "{}")
+			}
+			p.notice(n)
+		case "$schema":
+			p.text(n, `"https://example.com/loktar.schema.json"`)
+		default:
+			if packageKeys[n.key] != nil {
+				p.at(int(n.keyOff), "", "%s is a key of a package; move it into a package or into `defaults`", show(n.key))
+			} else {
+				p.unknown(n, fileKeys, "remove it or write "+either(fileKeys))
+			}
+		}
+	}
+	base := p.base()
+	if list == nil {
+		p.at(int(p.root.off), "packages", "is missing; list the packages of the repository in it")
+		return
+	}
+	entries := p.entries(list, base)
+	p.names(entries)
+	p.folders(entries)
+	p.dependencies(entries)
+	p.cycles(entries)
+	m.Packages = make([]checks.Package, len(entries))
+	for i := range entries {
+		m.Packages[i] = entries[i].pkg
+	}
+}
+
+// base is a package of which its entry says nothing.
+func (p *parser) base() checks.Package {
+	base := builtin
+	if p.defaults == nil {
+		return base
+	}
+	if p.defaults.kind != '{' {
+		p.mistyped(p.defaults, "an object", `{"timeout": "10m"}`)
+		p.defaults = nil
+		return base
+	}
+	for i := range p.defaults.kids {
+		switch n := &p.defaults.kids[i]; n.key {
+		case "pkg_name", "pkg_dir":
+			p.at(int(n.keyOff), "", "%s has no default; write it in each package", show(n.key))
+		case "build_info":
+			if p.checkBuildInfo(n) {
+				p.defaultBuild = n
+			}
+		default:
+			p.packageKey(n, &base)
+		}
+	}
+	p.secrets(p.defaults, &base)
+	return base
+}
+
+// packageKey reads one key of a package or of the defaults.
+func (p *parser) packageKey(n *node, pkg *checks.Package) {
+	read := packageKeys[n.key]
+	switch {
+	case read != nil:
+		read(p, n, pkg)
+		p.notice(n)
+	case slices.Contains(fileKeys, n.key):
+		p.at(int(n.keyOff), "", "%s is a key of the file; move it to the top, beside `packages`", show(n.key))
+	default:
+		p.unknown(n, packageKeyNames, "remove it")
+	}
+}
+
+func (p *parser) entries(list *node, base checks.Package) []entry {
+	var out []entry
+	if list.kind == '[' {
+		out = make([]entry, 0, len(list.kids))
+		if len(list.kids) == 0 {
+			p.warn(list, "no package is listed, and so nothing is tested; list at least one")
+		}
+	}
+	p.list(list, `[{"pkg_name": "awesome_lib"}]`, func(n *node) {
+		if n.kind != '{' {
+			p.mistyped(n, "an object", `{"pkg_name": "awesome_lib"}`)
+			return
+		}
+		out = append(out, p.entry(n, base))
+	})
+	return out
+}
+
+// entry reads a package over a copy of base.
+func (p *parser) entry(n *node, base checks.Package) entry {
+	e := entry{pkg: base, n: n, name: n.member("pkg_name"), dir: n.member("pkg_dir")}
+	e.pkg.Env = maps.Clone(base.Env)
+	e.pkg.Services = maps.Clone(base.Services)
+	for i := range n.kids {
+		p.packageKey(&n.kids[i], &e.pkg)
+	}
+	p.need(n, "pkg_name", "give the package a name")
+	if e.dir == nil {
+		e.pkg.Dir = e.pkg.Name
+	}
+	p.secrets(n, &e.pkg)
+	if p.defaultBuild != nil {
+		p.defaultBuildInfo(p.defaultBuild, e.pkg.PkgType, &e.pkg.BuildInfo)
+	}
+	if own := n.member("build_info"); own != nil {
+		p.buildInfo(own, e.pkg.PkgType, &e.pkg.BuildInfo)
+	}
+	p.commands(n, &e.pkg)
+	return e
+}
+
+// commands reports commands that are missing, or that would never run.
+func (p *parser) commands(n *node, pkg *checks.Package) {
+	switch {
+	case pkg.TestType == checks.TestCommand && len(pkg.Commands) == 0:
+		if own := n.member("commands"); own == nil {
+			p.at(int(n.off), "commands", "is missing; test_type `command` needs at least one line")
+		} else if own.kind == '[' && len(own.kids) == 0 {
+			p.fault(own, "is empty; test_type `command` needs at least one line")
+		}
+	case pkg.TestType == checks.TestMake:
+		for _, key := range []string{"commands", "clean"} {
+			if own := n.member(key); own != nil {
+				p.at(int(own.keyOff), "", "test_type `make` runs `make ci` and `make clean`, not this; add \"test_type\": \"command\" or remove %s", key)
+			}
+		}
+	}
+}
+
+// secrets reports names that are in env too. n is where pkg was read from.
+func (p *parser) secrets(n *node, pkg *checks.Package) {
+	for _, name := range pkg.Secrets {
+		if _, both := pkg.Env[name]; !both {
+			continue
+		}
+		const wrong = "%s is in both env and secrets; remove it from one of the two"
+		if own := n.member("secrets"); own != nil {
+			if i := slices.IndexFunc(own.kids, func(k node) bool { return k.text == name }); i >= 0 {
+				p.fault(&own.kids[i], wrong, show(name))
+			}
+		} else if own := n.member("env"); own != nil && own.member(name) != nil {
+			p.at(int(own.member(name).keyOff), "", wrong, show(name))
+		}
+	}
+}
+
+// names reports packages of one name.
+func (p *parser) names(entries []entry) {
+	p.byName = make(map[string]int, len(entries))
+	for i := range entries {
+		e := &entries[i]
+		if e.pkg.Name == "" {
+			continue
+		}
+		if first, taken := p.byName[e.pkg.Name]; taken {
+			p.fault(e.name, "%s is the name of %s too; give one of the two another name", show(e.pkg.Name), p.path(int(entries[first].n.off), ""))
+			continue
+		}
+		p.byName[e.pkg.Name] = i
+	}
+}
+
+// folders reports packages that share a folder, and folders that do not exist.
+func (p *parser) folders(entries []entry) {
+	p.byDir = make(map[string]int, len(entries))
+	for i := range entries {
+		e := &entries[i]
+		if e.pkg.Dir == "" {
+			continue
+		}
+		if first, taken := p.byDir[e.pkg.Dir]; taken {
+			p.aboutDir(e, "folder %s is that of package %s too; give each package a folder of its own", show(e.pkg.Dir), show(entries[first].pkg.Name))
+			continue
+		}
+		p.byDir[e.pkg.Dir] = i
+		if p.opts.DirExists != nil && e.pkg.Dir != "." && !p.opts.DirExists(e.pkg.Dir) {
+			p.aboutDir(e, "folder %s does not exist%s", show(e.pkg.Dir), value.Say(p.meant(e.pkg.Dir), "create it or write the folder that is meant"))
+		}
+	}
+}
+
+// aboutDir reports something about an entry's folder, whether pkg_dir or
+// pkg_name names it.
+func (p *parser) aboutDir(e *entry, format string, args ...any) {
+	if e.dir != nil {
+		p.fault(e.dir, format, args...)
+		return
+	}
+	full := p.full()
+	p.at(int(e.n.off), "pkg_dir", format, args...)
+	if !full {
+		p.found[len(p.found)-1].stand = int(e.name.off)
+	}
+}
+
+// meant is the folder of the tree that a path was meant to name, or "".
+func (p *parser) meant(dir string) string {
+	if p.full() || p.opts.Dirs == nil {
+		return ""
+	}
+	if !p.asked {
+		p.dirs, p.asked = p.opts.Dirs(), true
+	}
+	base := "/" + path.Base(dir)
+	for _, d := range p.dirs {
+		if p.effort--; p.effort < 0 {
+			return ""
+		}
+		if len(d) > len(base) && d[len(d)-len(base):] == base {
+			return d
+		}
+	}
+	return p.nearest(dir, p.dirs)
+}
+
+// dependencies resolves depends_on.
+func (p *parser) dependencies(entries []entry) {
+	names := make([]string, len(entries))
+	for i := range entries {
+		names[i] = entries[i].pkg.Name
+	}
+	var shared *node
+	if p.defaults != nil {
+		if shared = p.defaults.member("depends_on"); shared != nil {
+			p.edges(shared, "", entries, names)
+		}
+	}
+	for i := range entries {
+		e := &entries[i]
+		if own := e.n.member("depends_on"); own != nil {
+			e.needs = p.edges(own, e.pkg.Name, entries, names)
+		} else if shared != nil {
+			e.pkg.DependsOn = slices.DeleteFunc(slices.Clone(e.pkg.DependsOn), func(s string) bool { return s == e.pkg.Name })
+			for k := range shared.kids {
+				if to, listed := p.byName[shared.kids[k].text]; listed && to != i {
+					e.needs = append(e.needs, edge{to, &shared.kids[k]})
+				}
+			}
+		}
+	}
+}
+
+// edges are the dependencies of the package name that a depends_on declares.
+func (p *parser) edges(n *node, name string, entries []entry, names []string) []edge {
+	var out []edge
+	for i := range n.kids {
+		kid := &n.kids[i]
+		to, listed := p.byName[kid.text]
+		switch {
+		case kid.kind != '"' || kid.text == "":
+		case kid.text == name:
+			p.fault(kid, "package %s depends on itself; remove it here", show(name))
+		case listed:
+			out = append(out, edge{to, kid})
+		default:
+			meant := p.nearest(kid.text, names)
+			if owner, isDir := p.byDir[kid.text]; isDir {
+				meant = entries[owner].pkg.Name
+			}
+			p.fault(kid, "package %s is not listed%s", show(kid.text), value.Say(meant, "add it to `packages` or remove it here"))
+		}
+	}
+	return out
+}
+
+// cycles reports each dependency that closes a circle.
+func (p *parser) cycles(entries []entry) {
+	const (
+		unseen = iota
+		open
+		done
+	)
+	state := make([]uint8, len(entries))
+	var trail []int
+	var visit func(i int)
+	visit = func(i int) {
+		state[i] = open
+		trail = append(trail, i)
+		for _, e := range entries[i].needs {
+			switch state[e.to] {
+			case unseen:
+				visit(e.to)
+			case open:
+				if p.full() {
+					p.more++
+					continue
+				}
+				p.fault(e.n, "dependency cycle %s; remove one of these dependencies",
+					circle(entries, trail[slices.Index(trail, e.to):]))
+			}
+		}
+		trail = trail[:len(trail)-1]
+		state[i] = done
+	}
+	for i := range entries {
+		if state[i] == unseen {
+			visit(i)
+		}
+	}
+}
+
+// circle writes a cycle as "a -> b -> a", a long one without its middle.
+func circle(entries []entry, trail []int) string {
+	const most = 20
+	s := ""
+	for k, i := range trail {
+		switch {
+		case len(trail) <= most || k < most/2 || k >= len(trail)-most/2:
+			s += entries[i].pkg.Name + " -> "
+		case k == most/2:
+			s += "... -> "
+		}
+	}
+	return s + entries[trail[0]].pkg.Name
+}
