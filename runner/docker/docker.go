@@ -1,0 +1,236 @@
+// Package docker is a runner.Sandbox on a Docker engine (API 1.41, that is
+// 20.10, or later). Each job gets a container of its own, and in it a private
+// writable view of the repository's files: a kernel overlay over the leased
+// tree, mounted by the engine's local volume driver. The engine must run on
+// the machine that holds the tree and the work folder, as root.
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/docker/docker/api/types/versions"
+	"github.com/docker/docker/client"
+
+	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/runner"
+)
+
+// The labels of everything that a Sandbox makes at the engine.
+const (
+	LabelInstance = "loktar.instance"
+	LabelRun      = "loktar.run"
+	LabelJob      = "loktar.job"
+	// labelName is the one name that a job's container, volume and folder share.
+	labelName = "loktar.name"
+)
+
+// Defaults of Options.
+const (
+	defaultImage       = "loktar/base:latest"
+	defaultMemory      = 4 << 30
+	defaultPIDs        = 4096
+	defaultStopGrace   = 5 * time.Second
+	defaultStoppedTime = 20 * time.Second
+	defaultCleanTime   = 5 * time.Minute
+)
+
+const (
+	minAPI = "1.41"
+	// callTime bounds a call to the engine that has no bound of its own.
+	callTime = 2 * time.Minute
+)
+
+// Options are what New needs.
+type Options struct {
+	// Instance names this server for ever; it labels what the sandbox makes.
+	// Required.
+	Instance string
+	// WorkDir is a folder for the sandbox alone, where jobs' writes go.
+	// Required; absolute, on a disk file system of the engine's machine (not
+	// on an overlay). Missing folders are made.
+	WorkDir string
+	// Image is where jobs run that name no image; empty means loktar/base:latest.
+	Image string
+	// Host is the engine's address; empty means DOCKER_HOST, else the
+	// engine's default socket.
+	Host string
+	// Limits hold for jobs that set none. Zero fields mean: all CPUs, 4 GiB
+	// of memory, 4096 processes.
+	Limits checks.Resources
+	// StopGrace is how long a job that is told to stop may take before it is
+	// killed (0: 5 s); StoppedCleanTime how long its clean lines may take
+	// then (0: 20 s); CleanTime how long they may take otherwise (0: 5 min).
+	StopGrace        time.Duration
+	StoppedCleanTime time.Duration
+	CleanTime        time.Duration
+}
+
+// Sandbox is a runner.Sandbox. Make one with New.
+type Sandbox struct {
+	o      Options
+	engine *client.Client
+
+	reaping sync.Mutex // held through one Reap
+	// lowFiles: the engine itself may open fewer files than a job is to have,
+	// and cannot give more than it has.
+	lowFiles atomic.Bool
+
+	mu      sync.Mutex
+	machine *machine            // nil until the engine told
+	network string              // id of the network for jobs; empty until made
+	live    map[string]struct{} // names of the jobs that run
+	owed    bool                // something could not be removed
+}
+
+var _ runner.Sandbox = (*Sandbox)(nil)
+
+// machine is what there is to know about the engine's machine.
+type machine struct {
+	cpus     int
+	memory   int64
+	volatile bool // overlays need not be synced to disk (Linux 5.10)
+}
+
+// New makes a Sandbox. It does not ask the engine anything, so it succeeds
+// while the engine is down.
+func New(_ context.Context, o Options) (*Sandbox, error) {
+	switch {
+	case o.Instance == "":
+		return nil, errors.New("make sandbox: no instance is named")
+	case !filepath.IsAbs(o.WorkDir):
+		return nil, fmt.Errorf("make sandbox: work folder %q is not an absolute path", o.WorkDir)
+	}
+	if err := mountable(o.WorkDir); err != nil {
+		return nil, err
+	}
+	o.WorkDir = filepath.Clean(o.WorkDir)
+	if err := os.MkdirAll(o.WorkDir, 0o700); err != nil {
+		return nil, checks.Errorf(checks.KindConfig, err, "The work folder cannot be made. Check data_dir and its permissions.")
+	}
+	if o.Image == "" {
+		o.Image = defaultImage
+	}
+	if o.Limits.Memory <= 0 {
+		o.Limits.Memory = defaultMemory
+	}
+	if o.Limits.PIDs <= 0 {
+		o.Limits.PIDs = defaultPIDs
+	}
+	setDefault(&o.StopGrace, defaultStopGrace)
+	setDefault(&o.StoppedCleanTime, defaultStoppedTime)
+	setDefault(&o.CleanTime, defaultCleanTime)
+
+	opts := []client.Opt{client.FromEnv, client.WithAPIVersionNegotiation()}
+	if o.Host != "" {
+		opts = append(opts, client.WithHost(o.Host))
+	}
+	engine, err := client.NewClientWithOpts(opts...)
+	if err != nil {
+		return nil, checks.Errorf(checks.KindConfig, err, "The Docker engine's address is not valid. Check DOCKER_HOST.")
+	}
+	return &Sandbox{o: o, engine: engine, live: make(map[string]struct{})}, nil
+}
+
+func setDefault(d *time.Duration, value time.Duration) {
+	if *d <= 0 {
+		*d = value
+	}
+}
+
+// mountable reports why path cannot be part of an overlay's options.
+func mountable(path string) error {
+	if strings.ContainsAny(path, ",:\\\"\n") {
+		return checks.Errorf(checks.KindConfig, fmt.Errorf("path %q", path),
+			"The path of data_dir must not hold a comma, colon, quote, backslash or line break.")
+	}
+	return nil
+}
+
+// Ready reports why jobs cannot run now, or nil. It is safe for concurrent use.
+func (s *Sandbox) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if _, err := s.engine.Ping(ctx); err != nil {
+		s.forget()
+		return fault(err, "ask the engine whether it is up")
+	}
+	_, err := s.look(ctx)
+	return err
+}
+
+// look learns about the engine's machine, once.
+func (s *Sandbox) look(ctx context.Context) (machine, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.machine != nil {
+		return *s.machine, nil
+	}
+	info, err := s.engine.Info(ctx)
+	if err != nil {
+		return machine{}, fault(err, "ask the engine about its machine")
+	}
+	version := s.engine.ClientVersion()
+	switch {
+	case versions.LessThan(version, minAPI):
+		return machine{}, checks.Errorf(checks.KindConfig, nil,
+			"The Docker engine is too old: it speaks API %s, and Loktar needs %s (Docker 20.10) or later.", version, minAPI)
+	case info.OSType != "linux":
+		return machine{}, checks.Errorf(checks.KindConfig, nil, "The Docker engine runs %s containers. Loktar needs one that runs Linux containers.", info.OSType)
+	case info.CgroupDriver == "none":
+		return machine{}, checks.Errorf(checks.KindConfig, nil,
+			"The Docker engine ignores limits on memory and processes (it has no cgroup driver). Use an engine that runs as root, or give the rootless one systemd and cgroup v2.")
+	}
+	s.machine = &machine{cpus: info.NCPU, memory: info.MemTotal, volatile: atLeast(info.KernelVersion, 5, 10)}
+	return *s.machine, nil
+}
+
+// forget drops what is known about an engine that may be another one when it
+// comes back.
+func (s *Sandbox) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.machine, s.network = nil, ""
+}
+
+// atLeast reports whether a kernel release such as "6.1.0-18-amd64" is not
+// older than major.minor.
+func atLeast(release string, major, minor int) bool {
+	parts := strings.FieldsFunc(release, func(r rune) bool { return r < '0' || r > '9' })
+	if len(parts) < 2 {
+		return false
+	}
+	a, _ := strconv.Atoi(parts[0])
+	b, _ := strconv.Atoi(parts[1])
+	return a > major || a == major && b >= minor
+}
+
+// enter notes that the job called name is live, so that Reap leaves it alone.
+func (s *Sandbox) enter(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.live[name] = struct{}{}
+}
+
+func (s *Sandbox) leave(name string, removed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.live, name)
+	s.owed = s.owed || !removed
+}
+
+// Close removes what was kept between jobs. Call it when no Run is under way.
+func (s *Sandbox) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	err := s.removeNetwork(ctx)
+	return errors.Join(err, s.engine.Close())
+}

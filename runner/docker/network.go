@@ -1,0 +1,63 @@
+package docker
+
+import (
+	"context"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/network"
+)
+
+// The bridge driver's options that are used here.
+const (
+	optionICC = "com.docker.network.bridge.enable_icc"
+	optionMTU = "com.docker.network.driver.mtu"
+)
+
+// jobNetwork is the network of jobs that may use one: a bridge of this
+// instance alone, on which containers do not reach one another. It is made
+// at first use.
+func (s *Sandbox) jobNetwork(ctx context.Context) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.network != "" {
+		return s.network, nil
+	}
+	options := map[string]string{optionICC: "false"}
+	// The engine's own bridge knows how large a packet its machine can send;
+	// other networks do not inherit it.
+	if bridge, err := s.engine.NetworkInspect(ctx, "bridge", network.InspectOptions{}); err == nil {
+		if mtu := bridge.Options[optionMTU]; mtu != "" {
+			options[optionMTU] = mtu
+		}
+	}
+	made, err := s.engine.NetworkCreate(ctx, "loktar-"+randomName(), network.CreateOptions{
+		Driver: "bridge", Options: options, Labels: map[string]string{LabelInstance: s.o.Instance},
+	})
+	if err != nil {
+		return "", fault(err, "create network")
+	}
+	s.network = made.ID
+	return made.ID, nil
+}
+
+// lostNetwork forgets a network that is no longer there.
+func (s *Sandbox) lostNetwork(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.network == id {
+		s.network = ""
+	}
+}
+
+func (s *Sandbox) removeNetwork(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.network == "" {
+		return nil
+	}
+	if err := s.engine.NetworkRemove(ctx, s.network); err != nil && !cerrdefs.IsNotFound(err) {
+		return fault(err, "remove network")
+	}
+	s.network = ""
+	return nil
+}

@@ -1,0 +1,254 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/pkg/stdcopy"
+	"github.com/rs/zerolog"
+
+	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/runner"
+)
+
+// drainTime is how long the end of the output may take after the container's
+// end.
+const drainTime = 2 * time.Second
+
+// job is one Run.
+type job struct {
+	task    runner.Task
+	name    string // of its container (after "loktar-") and its folder
+	nonce   string
+	dir     string
+	image   string
+	network string
+	limits  checks.Resources
+	machine machine
+}
+
+// Run implements runner.Sandbox. It is safe for concurrent use.
+func (s *Sandbox) Run(ctx context.Context, t runner.Task, out runner.Output) (exit runner.Exit, err error) {
+	if err := s.settle(ctx); err != nil {
+		return exit, err
+	}
+	low := s.lowFiles.Load()
+	exit, err = s.runOnce(ctx, t, out)
+	if err != nil && !low && strings.Contains(err.Error(), "error setting rlimit") {
+		s.lowFiles.Store(true)
+		exit, err = s.runOnce(ctx, t, out)
+	}
+	if checks.KindOf(err) == checks.KindUnavailable {
+		s.forget()
+	}
+	return exit, err
+}
+
+func (s *Sandbox) runOnce(ctx context.Context, t runner.Task, out runner.Output) (exit runner.Exit, err error) {
+	j := &job{task: t, name: randomName(), nonce: randomName()}
+	if j.machine, err = s.look(ctx); err != nil {
+		return exit, err
+	}
+	if err := mountable(t.Tree); err != nil {
+		return exit, err
+	}
+	image := t.Image
+	if image == "" {
+		image = s.o.Image
+	}
+	if j.image, err = imageName(image); err != nil {
+		return exit, err
+	}
+	j.limits = s.limitsOf(t.Resources, j.machine)
+	j.dir = filepath.Join(s.o.WorkDir, j.name)
+
+	s.enter(j.name)
+	defer func() { s.leave(j.name, s.remove(ctx, j)) }()
+	for _, dir := range []string{j.dir, filepath.Join(j.dir, "upper"), filepath.Join(j.dir, "work")} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			return exit, fault(err, "make job folder")
+		}
+	}
+	id, err := s.create(ctx, j, out)
+	if err != nil {
+		return exit, err
+	}
+	return s.attend(ctx, j, id, out)
+}
+
+// create makes the container, and first what it lacks: the image, the network.
+func (s *Sandbox) create(ctx context.Context, j *job, out runner.Output) (id string, err error) {
+	where := "In the image " + j.image
+	if !j.task.Network {
+		where += ", without network"
+	}
+	out.Heading(where)
+	var pulled, remade bool
+	for {
+		j.network = "none"
+		if j.task.Network {
+			if j.network, err = s.jobNetwork(ctx); err != nil {
+				return "", err
+			}
+		}
+		id, err = s.createOnce(ctx, j)
+		switch {
+		case err == nil:
+			return id, nil
+		case cerrdefs.IsNotFound(err) && strings.Contains(err.Error(), "No such image") && !pulled:
+			pulled = true
+			out.Heading("Pulling the image " + j.image)
+			if err := s.pull(ctx, j.image); err != nil {
+				return "", err
+			}
+		case cerrdefs.IsNotFound(err) && strings.Contains(err.Error(), "network") && !remade:
+			remade = true
+			s.lostNetwork(j.network)
+		default:
+			return "", fault(err, "create container")
+		}
+	}
+}
+
+// createOnce does not end with ctx: a container that came to be unheard of
+// could not be removed.
+func (s *Sandbox) createOnce(ctx context.Context, j *job) (string, error) {
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
+	defer cancel()
+	config, host := s.spec(j)
+	made, err := s.engine.ContainerCreate(ctx, config, host, nil, nil, "loktar-"+j.name)
+	return made.ID, err
+}
+
+// attend starts the container and stays with it until its end.
+func (s *Sandbox) attend(ctx context.Context, j *job, id string, out runner.Output) (exit runner.Exit, err error) {
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	stream, err := s.engine.ContainerAttach(life, id, container.AttachOptions{Stream: true, Stdout: true, Stderr: true})
+	if err != nil {
+		return exit, fault(err, "attach to container")
+	}
+	p := newProgress(j.task, j.nonce, out)
+	drained := make(chan struct{})
+	go func() {
+		defer close(drained)
+		_, _ = stdcopy.StdCopy(p, p, stream.Reader) // the wait tells of an engine that went away
+	}()
+	finish := func() {
+		drain(stream, drained)
+		p.flush()
+	}
+	ended, failed := s.engine.ContainerWait(life, id, container.WaitConditionNextExit)
+	if err := s.start(ctx, j, id); err != nil {
+		finish()
+		return exit, err
+	}
+	w := watch{sandbox: s, job: j, id: id, progress: p, out: out}
+	code, err := w.untilEnd(ctx, life, ended, failed)
+	finish()
+	if err != nil {
+		return exit, fault(err, "wait for container")
+	}
+	return s.account(life, &w, code)
+}
+
+func (s *Sandbox) start(ctx context.Context, j *job, id string) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
+	defer cancel()
+	err := s.engine.ContainerStart(ctx, id, container.StartOptions{})
+	if cerrdefs.IsNotFound(err) && strings.Contains(err.Error(), "network") {
+		s.lostNetwork(j.network)
+		return checks.Errorf(checks.KindUnavailable, err, "The network for jobs was removed from the Docker engine meanwhile. It is made anew.")
+	}
+	return fault(err, "start container")
+}
+
+// drain waits for the rest of the output, within bounds, and ends the stream.
+func drain(stream types.HijackedResponse, drained <-chan struct{}) {
+	late := time.NewTimer(drainTime)
+	defer late.Stop()
+	select {
+	case <-drained:
+		stream.Close()
+	case <-late.C:
+		stream.Close()
+		<-drained
+	}
+}
+
+// account puts together what is known about a container that ended.
+func (s *Sandbox) account(ctx context.Context, w *watch, code int) (exit runner.Exit, err error) {
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	seen, err := s.engine.ContainerInspect(ctx, w.id)
+	if err != nil {
+		return exit, fault(err, "inspect container")
+	}
+	shell, step, clean, stepsCode := w.progress.now()
+	if shell == 0 && (code == 126 || code == 127) && !w.stopping() {
+		return exit, checks.Errorf(checks.KindConfig, nil, "The image %s cannot run a shell. Use one that has /bin/sh.", short(w.job.image))
+	}
+	if clean > 0 {
+		code = stepsCode
+	}
+	if cleanLines := w.job.task.Clean; clean == 0 && step >= 0 && len(cleanLines) > 0 {
+		w.out.Heading(fmt.Sprintf("%s was not run: the job's shell was killed.", cleanLines[0]))
+	}
+	return runner.Exit{
+		Code: code, Step: max(step, 0), TimedOut: w.timedOut && !w.cancelled, Cancelled: w.cancelled,
+		OutOfMemory: seen.State.OOMKilled, MemoryLimit: w.job.limits.Memory, Image: seen.Image,
+	}, nil
+}
+
+// remove removes all that was made for j, whether or not ctx has ended, and
+// reports whether it could.
+func (s *Sandbox) remove(ctx context.Context, j *job) bool {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
+	defer cancel()
+	err := s.engine.ContainerRemove(ctx, "loktar-"+j.name, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	if err != nil && !cerrdefs.IsNotFound(err) {
+		zerolog.Ctx(ctx).Warn().Err(err).Str("job", j.task.Job.String()).Msg("container could not be removed; it will be later")
+		return false
+	}
+	if err := s.removeDir(ctx, j.name, j.image); err != nil {
+		zerolog.Ctx(ctx).Warn().Err(err).Str("job", j.task.Job.String()).Msg("job folder could not be removed; it will be later")
+		return false
+	}
+	return true
+}
+
+// settle removes what could not be removed before, now that the engine may
+// answer again.
+func (s *Sandbox) settle(ctx context.Context) error {
+	s.mu.Lock()
+	owed := s.owed
+	s.owed = false
+	s.mu.Unlock()
+	if !owed {
+		return nil
+	}
+	err := s.Reap(ctx)
+	if err != nil {
+		s.mu.Lock()
+		s.owed = true
+		s.mu.Unlock()
+	}
+	if checks.KindOf(err) == checks.KindUnavailable || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,106 @@
+package docker
+
+import (
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/mount"
+
+	"github.com/dudesons/loktar/checks"
+)
+
+// workspace is where a job finds the repository's files.
+const workspace = "/workspace"
+
+// maxFiles is how many files a process of a job may have open.
+const maxFiles = 65536
+
+// capabilities are what package managers need of root, and no more.
+var capabilities = []string{"CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID"}
+
+// limitsOf fills in what the package left open and keeps it to what the
+// machine has, as the engine refuses more.
+func (s *Sandbox) limitsOf(r checks.Resources, m machine) checks.Resources {
+	if r.CPUs <= 0 {
+		r.CPUs = s.o.Limits.CPUs
+	}
+	if r.Memory <= 0 {
+		r.Memory = s.o.Limits.Memory
+	}
+	if r.PIDs <= 0 {
+		r.PIDs = s.o.Limits.PIDs
+	}
+	if r.CPUs > 0 {
+		r.CPUs = min(max(r.CPUs, 0.01), float64(m.cpus))
+	}
+	r.Memory = min(max(r.Memory, 6<<20), m.memory)
+	return r
+}
+
+// spec describes the container of a job.
+func (s *Sandbox) spec(j *job) (*container.Config, *container.HostConfig) {
+	labels := map[string]string{
+		LabelInstance: s.o.Instance, LabelRun: j.task.Job.Run, LabelJob: j.task.Job.Package, labelName: j.name,
+	}
+	var env []string
+	for _, name := range slices.Sorted(maps.Keys(j.task.Env)) {
+		env = append(env, name+"="+j.task.Env[name])
+	}
+	// docker-init is tini, and hands signals to the whole group with this.
+	env = append(env, "TINI_KILL_PROCESS_GROUP=1")
+
+	overlay := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", j.task.Tree, filepath.Join(j.dir, "upper"), filepath.Join(j.dir, "work"))
+	if j.machine.volatile {
+		overlay += ",volatile"
+	}
+	ulimits := []*container.Ulimit{{Name: "core"}}
+	if !s.lowFiles.Load() {
+		ulimits = append(ulimits, &container.Ulimit{Name: "nofile", Soft: maxFiles, Hard: maxFiles})
+	}
+	init := true
+	config := &container.Config{
+		Image:        j.image,
+		Labels:       labels,
+		Env:          env,
+		User:         "0:0",
+		WorkingDir:   workspace,
+		Entrypoint:   []string{"/bin/sh", "-c"},
+		Cmd:          arguments(j.task, j.nonce),
+		AttachStdout: true,
+		AttachStderr: true,
+		Healthcheck:  &container.HealthConfig{Test: []string{"NONE"}},
+	}
+	host := &container.HostConfig{
+		// Everything comes through the attached stream; a copy kept by the
+		// engine would be an unbounded file.
+		LogConfig:   container.LogConfig{Type: "none"},
+		NetworkMode: container.NetworkMode(j.network),
+		Init:        &init,
+		CapDrop:     []string{"ALL"},
+		CapAdd:      capabilities,
+		SecurityOpt: []string{"no-new-privileges:true"},
+		Resources: container.Resources{
+			NanoCPUs:   int64(j.limits.CPUs * 1e9),
+			Memory:     j.limits.Memory,
+			MemorySwap: j.limits.Memory,
+			PidsLimit:  &j.limits.PIDs,
+			Ulimits:    ulimits,
+		},
+		Mounts: []mount.Mount{{
+			// A volume without a name goes when its container does.
+			Type:   mount.TypeVolume,
+			Target: workspace,
+			VolumeOptions: &mount.VolumeOptions{
+				NoCopy: true,
+				Labels: labels,
+				DriverConfig: &mount.Driver{Name: "local", Options: map[string]string{
+					"type": "overlay", "device": "overlay", "o": overlay,
+				}},
+			},
+		}},
+	}
+	return config, host
+}

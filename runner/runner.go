@@ -1,0 +1,136 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/dudesons/loktar/checks"
+)
+
+// Options are what New needs.
+type Options struct {
+	Sandbox    Sandbox
+	Workspaces Workspaces
+	// LogDir is the folder beneath which LogPath places logs.
+	LogDir string
+	// Slots is how many jobs run at once; 0 means as many as there are CPUs.
+	Slots int
+	// LogLimit bounds each log in bytes; 0 means DefaultLogLimit.
+	LogLimit int64
+}
+
+// Runner runs jobs. It is safe for concurrent use.
+type Runner struct {
+	o     Options
+	slots *Slots
+}
+
+// New makes a Runner.
+func New(o Options) *Runner {
+	if o.Slots <= 0 {
+		o.Slots = runtime.NumCPU()
+	}
+	return &Runner{o: o, slots: NewSlots(o.Slots)}
+}
+
+// Slots is how many jobs run at once. More calls of Run than that wait.
+func (r *Runner) Slots() int { return r.slots.Len() }
+
+// Ready reports why jobs cannot run now, or nil.
+func (r *Runner) Ready(ctx context.Context) error { return r.o.Sandbox.Ready(ctx) }
+
+// Run runs job, which belongs to run, and returns its verdict. It returns after
+// everything that the job needed is removed, whatever happened; only the log
+// stays. When ctx ends, the job is stopped and the verdict is OutcomeCancelled.
+//
+// An error means that there is no verdict. Its kind is KindUnavailable when
+// the job is to be tried again later; with any other kind, checks.PublicText
+// says what has to be mended.
+func (r *Runner) Run(ctx context.Context, run checks.Run, job checks.Job) (checks.Result, error) {
+	release, err := r.slots.Acquire(ctx)
+	if err != nil {
+		return cancelled(), nil
+	}
+	defer release()
+
+	path, err := LogPath(r.o.LogDir, job.ID())
+	if err != nil {
+		return checks.Result{}, err
+	}
+	log, err := OpenLog(path, r.o.LogLimit)
+	if err != nil {
+		return checks.Result{}, logFault(err)
+	}
+	if job.Attempt > 1 {
+		log.Heading(fmt.Sprintf("Attempt %d", job.Attempt))
+	}
+	started := time.Now()
+	result, err := r.run(ctx, run, job, log)
+	log.Heading(ending(result, err, time.Since(started)))
+	if closed := log.Close(); closed != nil && err == nil {
+		err = logFault(closed)
+	}
+	if err != nil {
+		return checks.Result{}, fmt.Errorf("run job %s: %w", job.ID(), err)
+	}
+	return result, nil
+}
+
+func (r *Runner) run(ctx context.Context, run checks.Run, job checks.Job, log *Log) (checks.Result, error) {
+	if job.Package.TestType == checks.TestNone {
+		return checks.Result{Outcome: checks.OutcomePassed, Detail: "There is nothing to run: its test_type is no-test."}, nil
+	}
+	t := taskOf(run, job)
+	dir, release, err := r.o.Workspaces.Lease(ctx, run.Repo, run.Tree)
+	if err != nil {
+		if ctx.Err() != nil {
+			return cancelled(), nil
+		}
+		return checks.Result{}, fmt.Errorf("lease workspace: %w", err)
+	}
+	defer release()
+	t.Tree = dir
+	if why := refusal(t); why != "" {
+		return checks.Result{Outcome: checks.OutcomeFailed, Detail: why}, nil
+	}
+	exit, err := r.o.Sandbox.Run(ctx, t, log)
+	if err != nil {
+		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+			return cancelled(), nil
+		}
+		return checks.Result{}, err
+	}
+	return verdict(t, exit), nil
+}
+
+func cancelled() checks.Result { return verdict(Task{}, Exit{Cancelled: true}) }
+
+// ending is the last line of a log.
+func ending(r checks.Result, err error, took time.Duration) string {
+	after := " after " + durationText(took)
+	if err != nil {
+		if checks.KindOf(err) == checks.KindUnavailable {
+			return "Interrupted" + after + ". " + checks.PublicText(err, "") + " The job will be tried again."
+		}
+		return "Could not be run. " + checks.PublicText(err, "Something went wrong in Loktar itself; its own log tells more.")
+	}
+	word := map[checks.Outcome]string{
+		checks.OutcomePassed: "Passed", checks.OutcomeFailed: "Failed",
+		checks.OutcomeTimedOut: "Timed out", checks.OutcomeCancelled: "Stopped",
+	}[r.Outcome]
+	if r.Detail == "" {
+		return word + after + "."
+	}
+	return word + after + ". " + r.Detail
+}
+
+func logFault(err error) error {
+	if errors.Is(err, syscall.ENOSPC) {
+		return checks.Errorf(checks.KindConfig, err, "The disk that holds Loktar's logs is full. Free some space there.")
+	}
+	return checks.Errorf(checks.KindConfig, err, "The job's log could not be written. Check the server's data_dir and its permissions.")
+}

@@ -1,0 +1,99 @@
+// Package runner carries out jobs: it leases the files of a run, opens the
+// job's log, has a Sandbox run the job's steps and turns how they ended into a
+// checks.Result. A verdict about the code is a Result; a fault of our own is
+// an error. The two are never mixed.
+package runner
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/dudesons/loktar/checks"
+)
+
+// Sandbox is a place to run code that nobody vouches for.
+//
+// Its life: it is made without asking whether it can work, so a server starts
+// while its engine is down. Ready tells whether it can work now. Run is called
+// any number of times, from many goroutines at once. Close is called once,
+// after the last Run returned.
+type Sandbox interface {
+	// Ready reports why Run would fail now, or nil. It is cheap enough to be
+	// asked every few seconds.
+	Ready(ctx context.Context) error
+
+	// Run runs the steps of t one after another until one fails, then the
+	// clean lines whatever happened, and returns how the steps ended. All of
+	// it sees one private, writable view of t.Tree and leaves t.Tree as it
+	// was. What the job prints goes to out as it comes, in order and whole;
+	// Run writes to out no more once it has returned.
+	//
+	// When ctx ends, or t.Timeout does, the steps are asked to stop, killed if
+	// they do not, and the clean lines still run, all within bounds of the
+	// sandbox's own. Run returns after everything that it made is removed.
+	//
+	// An error means that there is no verdict: of kind KindUnavailable when
+	// the same call may succeed later, KindConfig when the operator or the
+	// package's owner has to mend something first.
+	Run(ctx context.Context, t Task, out Output) (Exit, error)
+
+	// Close removes what the sandbox keeps between jobs.
+	Close() error
+}
+
+// Task is a job in the terms of a Sandbox.
+type Task struct {
+	Job checks.JobID
+	// Tree is the folder with the repository's files. It is never written to.
+	Tree string
+	// Dir is the package's folder in Tree, where lines run: slash-separated,
+	// relative, clean.
+	Dir string
+	// Image is where lines run; empty means the sandbox's own default.
+	Image string
+	Env   map[string]string
+	// Steps and Clean are shell lines, each run by a shell of its own that
+	// stops at the first command that fails.
+	Steps []string
+	Clean []string
+	// Timeout bounds Steps together; zero means no bound.
+	Timeout   time.Duration
+	Network   bool
+	Resources checks.Resources // zero fields mean the sandbox's defaults
+}
+
+// Output takes what a job prints. Write never fails: a job does not end
+// because its log could not be kept. Both methods may be called at once from
+// several goroutines.
+type Output interface {
+	io.Writer
+	// Heading writes one line that is Loktar's own, not the job's.
+	Heading(text string)
+}
+
+// Exit is how a Task ended.
+type Exit struct {
+	// Code is the exit code of the last step that ran: 0 when all passed.
+	Code int
+	// Step is the index in Task.Steps of that step.
+	Step int
+	// TimedOut: Timeout ended the steps. Cancelled: ctx did. Code means
+	// nothing then.
+	TimedOut  bool
+	Cancelled bool
+	// OutOfMemory: a process was killed for want of memory. MemoryLimit is
+	// the limit that it met, in bytes.
+	OutOfMemory bool
+	MemoryLimit int64
+	// Image is the content digest of the image that the steps ran in.
+	Image string
+}
+
+// Workspaces lends out folders with the files of a tree.
+type Workspaces interface {
+	// Lease returns a folder that holds tree (an object id) of repo and does
+	// not change until release is called. Many leases of one tree may share
+	// one folder. Cancelling ctx ends the wait, not the lease.
+	Lease(ctx context.Context, repo checks.Repo, tree string) (dir string, release func(), err error)
+}

@@ -1,0 +1,93 @@
+package runner
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/dudesons/loktar/checks"
+)
+
+// maxArg is what Linux allows for one argument or environment entry
+// (MAX_ARG_STRLEN), less room for a name.
+const maxArg = 128<<10 - 256
+
+var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// taskOf says what job means to a sandbox. Tree is left for later.
+func taskOf(run checks.Run, job checks.Job) Task {
+	p := job.Package
+	t := Task{
+		Job: job.ID(), Dir: p.Dir, Image: p.Image, Env: envOf(run, p),
+		Timeout: p.Timeout, Network: p.Network, Resources: p.Resources,
+	}
+	switch p.TestType {
+	case checks.TestCommand:
+		t.Steps, t.Clean = p.Commands, p.Clean
+	case checks.TestMake:
+		t.Steps, t.Clean = []string{"make ci"}, []string{"make clean"}
+	}
+	return t
+}
+
+// envOf is the package's own environment beneath what Loktar promises. Names
+// that begin with LOKTAR are Loktar's, whatever the package says.
+func envOf(run checks.Run, p checks.Package) map[string]string {
+	env := map[string]string{"CI": "true", "HOME": "/root"}
+	for name, value := range p.Env {
+		if !reserved(name) {
+			env[name] = value
+		}
+	}
+	maps.Copy(env, map[string]string{
+		"LOKTAR": "true", "LOKTAR_PACKAGE": p.Name, "LOKTAR_RUN": run.ID, "LOKTAR_SHA": run.HeadSHA,
+	})
+	if run.PullRequest != nil {
+		env["LOKTAR_PULL_REQUEST"] = strconv.Itoa(run.PullRequest.Number)
+	}
+	return env
+}
+
+func reserved(name string) bool {
+	name = strings.ToUpper(name)
+	return strings.HasPrefix(name, "LOKTAR") || strings.HasPrefix(name, "TINI_")
+}
+
+// refusal says why t cannot be run by anyone because of what the repository
+// holds, or "" when it can: a verdict, not a fault.
+func refusal(t Task) string {
+	for name, value := range t.Env {
+		switch {
+		case !envName.MatchString(name):
+			return fmt.Sprintf("env names the variable %q. A name has letters, digits and _ only, and does not begin with a digit.", name)
+		case strings.ContainsRune(value, 0) || len(value) > maxArg:
+			return fmt.Sprintf("The value of %s in env is longer than %s or holds a zero byte. Keep it in a file instead.", name, bytesText(maxArg+256))
+		}
+	}
+	for _, line := range append(append([]string(nil), t.Steps...), t.Clean...) {
+		if strings.ContainsRune(line, 0) || len(line) > maxArg {
+			return fmt.Sprintf("A command is longer than %s or holds a zero byte. Put it into a script in the repository.", bytesText(maxArg+256))
+		}
+	}
+	if len(t.Steps) == 0 {
+		return "The package has no commands to run. List them in `commands`, or set test_type to no-test."
+	}
+	root, err := os.OpenRoot(t.Tree)
+	if err != nil {
+		return "" // the sandbox says what is wrong with our own folder
+	}
+	defer func() { _ = root.Close() }()
+	info, err := root.Stat(t.Dir)
+	switch {
+	case os.IsNotExist(err):
+		return fmt.Sprintf("The folder `%s` is not in the tested commit. Correct pkg_dir in %s, or add the folder.", t.Dir, checks.ManifestFile)
+	case err != nil:
+		return fmt.Sprintf("The folder `%s` cannot be entered: it is not inside the repository. Correct pkg_dir in %s.", t.Dir, checks.ManifestFile)
+	case !info.IsDir():
+		return fmt.Sprintf("`%s` is not a folder. Correct pkg_dir in %s.", t.Dir, checks.ManifestFile)
+	}
+	return ""
+}

@@ -1,0 +1,67 @@
+package runner
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/dudesons/loktar/checks"
+)
+
+// verdict is what exit means for the pull request's author.
+func verdict(t Task, exit Exit) checks.Result {
+	r := checks.Result{ExitCode: exit.Code, Image: exit.Image}
+	line := "The job"
+	if exit.Step >= 0 && exit.Step < len(t.Steps) {
+		line = quote(t.Steps[exit.Step])
+	}
+	switch {
+	case exit.Cancelled:
+		r.Outcome, r.ExitCode, r.Detail = checks.OutcomeCancelled, 0, "It was stopped before it ended."
+		return r
+	case exit.TimedOut:
+		r.Outcome, r.ExitCode = checks.OutcomeTimedOut, 0
+		r.Detail = fmt.Sprintf("%s did not end within the timeout of %s.", line, durationText(t.Timeout))
+	case exit.Code == 0:
+		r.Outcome = checks.OutcomePassed
+		return r
+	default:
+		r.Outcome = checks.OutcomeFailed
+		r.Detail = fmt.Sprintf("%s exited with %d%s.", line, exit.Code, codeText(exit.Code))
+	}
+	if exit.OutOfMemory {
+		r.Detail += fmt.Sprintf(" A process was killed because the job reached its memory limit of %s; resources.memory in %s sets it.",
+			bytesText(exit.MemoryLimit), checks.ManifestFile)
+	}
+	return r
+}
+
+// codeText says what a shell means by an exit code, where it means something.
+func codeText(code int) string {
+	switch {
+	case code == 126:
+		return " (a command could not be executed)"
+	case code == 127:
+		return " (a command was not found in the image)"
+	case code > 128 && code <= 128+64:
+		return fmt.Sprintf(" (killed by signal %d)", code-128)
+	}
+	return ""
+}
+
+// quote shows a shell line, which is hostile text, inside a sentence.
+func quote(line string) string {
+	return "`" + strings.ReplaceAll(plain(line, 120), "`", "'") + "`"
+}
+
+// durationText is d without units that are zero: 30m, 1h30m, 1.5s.
+func durationText(d time.Duration) string {
+	s := d.Round(time.Millisecond).String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
