@@ -36,7 +36,7 @@ var faultWords = []struct {
 	{faultNoRepository, regexp.MustCompile(`returned error: 404\b|repository '.*' not found|does not appear to be a git repository`)},
 	{faultMoved, regexp.MustCompile(`returned error: 30\d\b|unable to update url base from redirection`)},
 	{faultNetwork, regexp.MustCompile(`unable to access |RPC failed|early EOF|hung up unexpectedly|unexpected disconnect|Operation too slow|Could not resolve|Connection (refused|reset|timed out)|expected flush|bad line length`)},
-	{faultCorrupt, regexp.MustCompile(`object file .* is empty|is corrupt|garbage at end of|unable to unpack|[Uu]nable to read|could not read [0-9a-f]{40}|failed to read object|bad (tree|commit|object|tag)|not a git repository|pack(file)? .* (cannot be accessed|does not match|is far too short|signature mismatch)|index file .* (too small|corrupt)|did not send all necessary objects|unresolved delta|missing (blob|tree|commit)|invalid (object|sha1 pointer)|Could not read [0-9a-f]{40}|[Ff]ailed to traverse`)},
+	{faultCorrupt, regexp.MustCompile(`object file .* is empty|is corrupt|garbage at end of|unable to unpack|[Uu]nable to read|could not read [0-9a-f]{40}|failed to read object|bad (tree|commit|object|tag)|not a git repository|bad config |pack(file)? .* (cannot be accessed|does not match|is far too short|signature mismatch)|index file .* (too small|corrupt)|did not send all necessary objects|unresolved delta|missing (blob|tree|commit)|invalid (object|sha1 pointer)|Could not read [0-9a-f]{40}|[Ff]ailed to traverse`)},
 }
 
 // faultOf reads git's standard error. What the other side printed does not
@@ -54,6 +54,14 @@ func faultOf(err error) fault {
 		}
 	}
 	return faultUnknown
+}
+
+// errBroken says that the mirror lacks what it must have.
+var errBroken = errors.New("the mirror is broken")
+
+// broken reports whether err says that the mirror has to be made anew.
+func broken(err error) bool {
+	return errors.Is(err, errBroken) || faultOf(err) == faultCorrupt
 }
 
 // diskFault tells of a full disk as such.

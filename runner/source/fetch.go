@@ -55,7 +55,7 @@ func (s *Source) fetch(ctx context.Context, m *mirror, w want) (tip string, err 
 	ctx, cancel := context.WithTimeout(ctx, s.opts.FetchTimeout)
 	defer cancel()
 	tip, err = s.fetchLocked(ctx, m, w)
-	if faultOf(err) == faultCorrupt {
+	if broken(err) {
 		if err := m.recreate(ctx); err != nil {
 			return "", err
 		}

@@ -234,4 +234,3 @@ func onDisk(t testing.TB, root string) files {
 	}
 	return got
 }
-

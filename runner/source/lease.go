@@ -243,12 +243,13 @@ func (w *worktrees) fill(ctx context.Context, m *mirror, repo checks.Repo, f *fo
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
+	m.distrust()
 	gone := checks.Errorf(checks.KindNotFound, err, "The server no longer has the files to test of %s.", repo.FullName())
 	if ok, err := w.src.Has(ctx, repo, f.key.tree); err == nil && !ok {
 		return gone
 	}
 	err = checkoutFault(err)
-	if checks.KindOf(err) == checks.KindInternal && faultOf(err) == faultCorrupt {
+	if checks.KindOf(err) == checks.KindInternal && broken(err) {
 		return errors.Join(gone, m.replace(ctx))
 	}
 	return err

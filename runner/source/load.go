@@ -75,7 +75,7 @@ func (s *Source) Load(ctx context.Context, ev checks.Event) (Loaded, error) {
 func (s *Source) compare(ctx context.Context, c comparison) (Loaded, error) {
 	m := s.mirror(c.repo)
 	l, err := s.fetchAndExamine(ctx, m, c)
-	if faultOf(err) != faultCorrupt {
+	if !broken(err) {
 		return l, err
 	}
 	if err := m.replace(ctx); err != nil {
@@ -103,15 +103,19 @@ func (s *Source) examine(ctx context.Context, m *mirror, head, base string) (Loa
 		return Loaded{}, err
 	}
 	err = s.fill(ctx, m, objects, &l)
+	if checks.KindOf(err) == checks.KindNotFound {
+		err = fmt.Errorf("%w: %v", errBroken, err)
+	}
 	if err = errors.Join(err, objects.Close()); err != nil {
 		return Loaded{}, err
 	}
-	ids := []string{head, base}
-	if l.Change.Tree != "" {
-		ids = append(ids, l.Change.Tree)
-	}
-	if err := m.anchor(ctx, ids...); err != nil {
+	if err := m.anchor(ctx, head, base); err != nil {
 		return Loaded{}, err
+	}
+	if l.Change.Tree != "" {
+		if err := m.anchorTree(ctx, l.Change.Tree); err != nil {
+			return Loaded{}, err
+		}
 	}
 	tree := l.tested()
 	l.dirs = func(ctx context.Context) (*Dirs, error) {
@@ -206,7 +210,7 @@ func (m *mirror) merge(ctx context.Context, base, head string) (tree string, con
 	out, err := m.run(ctx, "merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", "--allow-unrelated-histories", base, head)
 	conflicted := exitOf(err) == 1
 	if err != nil && !conflicted {
-		return "", nil, fmt.Errorf("merge %s into %s: %w", head, base, diskFault(err))
+		return "", nil, fmt.Errorf("merge %s into %s: %w", head, base, mergeFault(err))
 	}
 	tree, conflicts, perr := parseMergeTree(out)
 	switch {
@@ -218,6 +222,16 @@ func (m *mirror) merge(ctx context.Context, base, head string) (tree string, con
 		return "", conflicts, nil
 	}
 	return tree, nil, nil
+}
+
+// mergeFault tells of trees that git cannot merge as such: it stops, or fails
+// one of its assertions, on trees that no honest git makes.
+func mergeFault(err error) error {
+	f := faultOf(err)
+	if f == faultUnknown && (exitOf(err) > 1 || strings.Contains(stderrOf(err), "Assertion")) {
+		return checks.Errorf(checks.KindRefused, err, "Git could not merge the branch into its base. A folder in one of them is malformed: look at it with git fsck.")
+	}
+	return diskFault(err)
 }
 
 // subject is the first paragraph of a commit's message on one line.

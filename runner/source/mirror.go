@@ -84,9 +84,7 @@ func (m *mirror) ensure(ctx context.Context) error {
 // recreate puts an empty mirror in the place of what is there. The caller
 // holds the turn.
 func (m *mirror) recreate(ctx context.Context) error {
-	m.mu.Lock()
-	clear(m.kept)
-	m.mu.Unlock()
+	m.distrust()
 	fresh := m.dir + ".new"
 	if err := os.RemoveAll(fresh); err != nil {
 		return fmt.Errorf("make mirror: %w", err)
@@ -136,10 +134,7 @@ func (m *mirror) remember(ids ...string) {
 
 // complete reports whether the commit and all that it reaches are here.
 func (m *mirror) complete(ctx context.Context, sha string) (bool, error) {
-	m.mu.Lock()
-	_, known := m.kept[sha]
-	m.mu.Unlock()
-	if known {
+	if m.keptOn(sha) != "" {
 		return true, nil
 	}
 	_, err := m.run(ctx, "rev-list", "--quiet", "--objects", sha+"^{commit}", "--not", "--all")
@@ -152,27 +147,62 @@ func (m *mirror) complete(ctx context.Context, sha string) (bool, error) {
 	return false, err
 }
 
-// anchor keeps objects that are complete here from being collected.
-func (m *mirror) anchor(ctx context.Context, ids ...string) error {
+// anchor keeps commits that are complete here, and what they reach, from
+// being collected.
+func (m *mirror) anchor(ctx context.Context, shas ...string) error {
 	var in bytes.Buffer
 	var todo []string
-	m.mu.Lock()
-	for _, id := range ids {
-		if m.kept[id] != m.today() {
-			todo = append(todo, id)
-			fmt.Fprintf(&in, "update %s\x00%s\x00\x00", m.ref(id), id)
+	for _, sha := range shas {
+		if m.keptOn(sha) != m.today() {
+			todo = append(todo, sha)
+			fmt.Fprintf(&in, "update %s\x00%s\x00\x00", m.ref(sha), sha)
 		}
 	}
-	m.mu.Unlock()
 	if len(todo) == 0 {
 		return nil
 	}
 	update := call{dir: m.dir, args: []string{"update-ref", "--stdin", "-z"}, stdin: in.Bytes()}
 	if _, err := m.src.git.run(ctx, update); err != nil {
-		return fmt.Errorf("anchor objects: %w", diskFault(err))
+		return fmt.Errorf("anchor commits: %w", diskFault(err))
 	}
 	m.remember(todo...)
 	return nil
+}
+
+// anchorTree is anchor for a tree. The ref points at a commit made for it, as
+// git walks all of a tree that a ref points at in every fetch. That commit is
+// older than any other, so that it does not get in the way of negotiation.
+func (m *mirror) anchorTree(ctx context.Context, tree string) error {
+	if m.keptOn(tree) == m.today() {
+		return nil
+	}
+	commit := call{dir: m.dir, args: []string{"commit-tree", "-m", "tested", tree}, env: []string{
+		"GIT_AUTHOR_NAME=loktar", "GIT_AUTHOR_EMAIL=loktar", "GIT_AUTHOR_DATE=@0 +0000",
+		"GIT_COMMITTER_NAME=loktar", "GIT_COMMITTER_EMAIL=loktar", "GIT_COMMITTER_DATE=@0 +0000",
+	}}
+	out, err := m.src.git.run(ctx, commit)
+	if err != nil {
+		return fmt.Errorf("anchor the tree: %w", diskFault(err))
+	}
+	if err := m.anchor(ctx, strings.TrimSpace(string(out))); err != nil {
+		return err
+	}
+	m.remember(tree)
+	return nil
+}
+
+// keptOn is the day on which this process last anchored id, or empty.
+func (m *mirror) keptOn(id string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.kept[id]
+}
+
+// distrust forgets what was known to be complete, so that it is looked at.
+func (m *mirror) distrust() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	clear(m.kept)
 }
 
 // cleanMirrors removes what killed git processes left: lock files, half

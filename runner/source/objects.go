@@ -122,7 +122,11 @@ func (o *Objects) Blob(name string, limit int64) (Object, []byte, error) {
 
 // Tree lists one folder: name is a tree's or a commit's id, or REV:DIR.
 func (o *Objects) Tree(name string) ([]Entry, error) {
-	obj, raw, err := o.Read(name+"^{tree}", maxTree)
+	obj, err := o.Info(name)
+	if err != nil {
+		return nil, err
+	}
+	obj, raw, err := o.Read(obj.OID+"^{tree}", maxTree)
 	if err != nil {
 		return nil, err
 	}
@@ -166,14 +170,12 @@ func (o *Objects) ask(verb, name string) (Object, error) {
 		return Object{}, o.fail(err)
 	}
 	// An unknown name is echoed, with the line breaks that it has.
-	if first, _, many := strings.Cut(name, "\n"); many && line == first+"\n" {
-		for len(line) < len(name) && strings.HasPrefix(name, line) {
-			more, err := o.out.ReadString('\n')
-			if err != nil {
-				return Object{}, o.fail(err)
-			}
-			line += more
+	for strings.HasPrefix(name, line) {
+		more, err := o.out.ReadString('\n')
+		if err != nil {
+			return Object{}, o.fail(err)
 		}
+		line += more
 	}
 	if line == name+" missing\n" {
 		return Object{}, checks.Errorf(checks.KindNotFound, nil, "Git has no object %q.", name)
