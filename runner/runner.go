@@ -85,7 +85,7 @@ func (r *Runner) run(ctx context.Context, run checks.Run, job checks.Job, log *L
 		return checks.Result{Outcome: checks.OutcomePassed, Detail: "There is nothing to run: its test_type is no-test."}, nil
 	}
 	t := taskOf(run, job)
-	dir, release, err := r.o.Workspaces.Lease(ctx, run.Repo, run.Tree)
+	dir, release, err := r.o.Workspaces.Lease(ctx, run)
 	if err != nil {
 		if ctx.Err() != nil {
 			return cancelled(), nil

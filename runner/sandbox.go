@@ -90,10 +90,10 @@ type Exit struct {
 	Image string
 }
 
-// Workspaces lends out folders with the files of a tree.
+// Workspaces lends out folders with the files of a run.
 type Workspaces interface {
-	// Lease returns a folder that holds tree (an object id) of repo and does
-	// not change until release is called. Many leases of one tree may share
-	// one folder. Cancelling ctx ends the wait, not the lease.
-	Lease(ctx context.Context, repo checks.Repo, tree string) (dir string, release func(), err error)
+	// Lease returns a folder that holds run.Tree and does not change until
+	// release is called. Many leases of one tree may share one folder.
+	// Cancelling ctx ends the wait, not the lease.
+	Lease(ctx context.Context, run checks.Run) (dir string, release func(), err error)
 }
