@@ -87,7 +87,9 @@ func TestSameEntryMeaning(t *testing.T) {
 		"nil and empty":            {checks.Package{}, checks.Package{Inputs: []string{}, Env: map[string]string{}}, true},
 		"order of dependencies":    {checks.Package{DependsOn: []string{"a", "b"}}, checks.Package{DependsOn: []string{"b", "a"}}, true},
 		"order of commands counts": {checks.Package{Commands: []string{"a", "b"}}, checks.Package{Commands: []string{"b", "a"}}, false},
-		"order of inputs counts":   {checks.Package{Inputs: []string{"a", "!b"}}, checks.Package{Inputs: []string{"!b", "a"}}, false},
+		"order of inputs":          {checks.Package{Inputs: []string{"a", "!b"}}, checks.Package{Inputs: []string{"!b", "a"}}, true},
+		"order of caches":          {checks.Package{Cache: []checks.Cache{{Key: "a"}, {Key: "b"}}}, checks.Package{Cache: []checks.Cache{{Key: "b"}, {Key: "a"}}}, true},
+		"repetition":               {checks.Package{Secrets: []string{"A", "A"}}, checks.Package{Secrets: []string{"A"}}, true},
 		"other dependencies":       {checks.Package{DependsOn: []string{"a", "a"}}, checks.Package{DependsOn: []string{"b", "a"}}, false},
 	} {
 		if got := checks.SameEntry(c.a, c.b); got != c.want {

@@ -11,7 +11,7 @@ import (
 
 // entry is a package and where its keys stand.
 type entry struct {
-	pkg checks.Package
+	pkg *checks.Package
 	n   *node
 	// at is where to say something about its name and folder.
 	name, dir *node
@@ -39,9 +39,9 @@ func (p *parser) file(m *checks.Manifest) {
 		case "defaults":
 			p.defaults = n
 		case "global_inputs":
-			m.GlobalInputs = p.globs(n, fromRoot)
+			m.GlobalInputs = p.globs(n)
 		case "ignore":
-			m.Ignore = p.globs(n, fromRoot)
+			m.Ignore = p.globs(n)
 		case "notify":
 			if n.kind != '{' {
 				p.mistyped(n, "an object", "{}")
@@ -62,15 +62,11 @@ func (p *parser) file(m *checks.Manifest) {
 		p.at(int(p.root.off), "packages", "is missing; list the packages of the repository in it")
 		return
 	}
-	entries := p.entries(list, base)
+	entries := p.entries(list, &base, m)
 	p.names(entries)
 	p.folders(entries)
 	p.dependencies(entries)
 	p.cycles(entries)
-	m.Packages = make([]checks.Package, len(entries))
-	for i := range entries {
-		m.Packages[i] = entries[i].pkg
-	}
 }
 
 // base is a package of which its entry says nothing.
@@ -114,10 +110,12 @@ func (p *parser) packageKey(n *node, pkg *checks.Package) {
 	}
 }
 
-func (p *parser) entries(list *node, base checks.Package) []entry {
+// entries reads the packages into m.
+func (p *parser) entries(list *node, base *checks.Package, m *checks.Manifest) []entry {
 	var out []entry
 	if list.kind == '[' {
 		out = make([]entry, 0, len(list.kids))
+		m.Packages = make([]checks.Package, 0, len(list.kids))
 		if len(list.kids) == 0 {
 			p.warn(list, "no package is listed, and so nothing is tested; list at least one")
 		}
@@ -127,31 +125,32 @@ func (p *parser) entries(list *node, base checks.Package) []entry {
 			p.mistyped(n, "an object", `{"pkg_name": "awesome_lib"}`)
 			return
 		}
-		out = append(out, p.entry(n, base))
+		m.Packages = append(m.Packages, *base) // within its capacity: no package ever moves
+		out = append(out, p.entry(n, &m.Packages[len(m.Packages)-1]))
 	})
 	return out
 }
 
-// entry reads a package over a copy of base.
-func (p *parser) entry(n *node, base checks.Package) entry {
-	e := entry{pkg: base, n: n, name: n.member("pkg_name"), dir: n.member("pkg_dir")}
-	e.pkg.Env = maps.Clone(base.Env)
-	e.pkg.Services = maps.Clone(base.Services)
+// entry reads a package over what its defaults left in pkg.
+func (p *parser) entry(n *node, pkg *checks.Package) entry {
+	e := entry{pkg: pkg, n: n, name: n.member("pkg_name"), dir: n.member("pkg_dir")}
+	pkg.Env = maps.Clone(pkg.Env)
+	pkg.Services = maps.Clone(pkg.Services)
 	for i := range n.kids {
-		p.packageKey(&n.kids[i], &e.pkg)
+		p.packageKey(&n.kids[i], pkg)
 	}
 	p.need(n, "pkg_name", "give the package a name")
 	if e.dir == nil {
-		e.pkg.Dir = e.pkg.Name
+		pkg.Dir = pkg.Name
 	}
-	p.secrets(n, &e.pkg)
+	p.secrets(n, pkg)
 	if p.defaultBuild != nil {
-		p.defaultBuildInfo(p.defaultBuild, e.pkg.PkgType, &e.pkg.BuildInfo)
+		p.defaultBuildInfo(p.defaultBuild, pkg.PkgType, &pkg.BuildInfo)
 	}
 	if own := n.member("build_info"); own != nil {
-		p.buildInfo(own, e.pkg.PkgType, &e.pkg.BuildInfo)
+		p.buildInfo(own, pkg.PkgType, &pkg.BuildInfo)
 	}
-	p.commands(n, &e.pkg)
+	p.commands(n, pkg)
 	return e
 }
 

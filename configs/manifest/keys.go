@@ -66,7 +66,7 @@ var packageKeys = map[string]func(p *parser, n *node, pkg *checks.Package){
 			}
 		})
 	},
-	"inputs": func(p *parser, n *node, pkg *checks.Package) { pkg.Inputs = p.globs(n, fromRoot|mayExclude) },
+	"inputs": func(p *parser, n *node, pkg *checks.Package) { pkg.Inputs = p.globs(n) },
 
 	"env": func(p *parser, n *node, pkg *checks.Package) { pkg.Env = p.variables(n, pkg.Env) },
 	"secrets": func(p *parser, n *node, pkg *checks.Package) {
@@ -87,8 +87,8 @@ var packageKeys = map[string]func(p *parser, n *node, pkg *checks.Package){
 	"required":    func(p *parser, n *node, pkg *checks.Package) { pkg.Required = p.boolean(n) },
 	"git":         func(p *parser, n *node, pkg *checks.Package) { pkg.Git = p.boolean(n) },
 	"concurrency": func(p *parser, n *node, pkg *checks.Package) { pkg.Concurrency = p.group(n) },
-	"artifacts":   func(p *parser, n *node, pkg *checks.Package) { pkg.Artifacts = p.globs(n, 0) },
-	"reports":     func(p *parser, n *node, pkg *checks.Package) { pkg.Reports = p.globs(n, 0) },
+	"artifacts":   func(p *parser, n *node, pkg *checks.Package) { pkg.Artifacts = p.packageGlobs(n) },
+	"reports":     func(p *parser, n *node, pkg *checks.Package) { pkg.Reports = p.packageGlobs(n) },
 
 	// build_info is read when the package's pkg_type is known.
 	"build_info": func(*parser, *node, *checks.Package) {},

@@ -251,17 +251,6 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
-func TestInputsThatNameAFolder(t *testing.T) {
-	m, ps := manifest.Parse([]byte(`{"packages": [{"pkg_name": "libs", "inputs": ["webfront", "Makefile"]}]}`), tree)
-	if ps != nil {
-		t.Fatalf("problems: %q", lines(ps))
-	}
-	want := []string{"1:47 packages[0].inputs[0]: `webfront` is a folder and so matches no file; write `webfront/**`"}
-	if diff := cmp.Diff(want, lines(m.Warnings)); diff != "" {
-		t.Errorf("warnings (-want +got):\n%s", diff)
-	}
-}
-
 func TestBounds(t *testing.T) {
 	many := `{"packages": [` + strings.TrimSuffix(strings.Repeat(`{"pkg_name": 1},`, 137), ",") + `]}`
 	_, ps := manifest.Parse([]byte(many), manifest.Options{})

@@ -2,6 +2,7 @@ package manifest_test
 
 import (
 	"slices"
+	"strings"
 
 	"testing"
 
@@ -283,10 +284,8 @@ b"}`, []string{
 		"1:84 packages[0].exclude_dependencies_only_on_keywords[1]: `FEATURE` is not a commit prefix; write `ENH`, `BUG`, `DOC`, `TST`, `BLD`, `PERF`, `CLN` or `RFR`",
 	}},
 	{"globs", manifest.Options{}, `{"packages": [{"pkg_name": "lib", "inputs": ["!a", "/a", "../b", "c/", "d\\e", "[", "./f", "g//h", "i\tj", "!", 1, "/"]}]}`, []string{
-		"1:46 packages[0].inputs[0]: `!a` excludes from nothing; put what it excludes from before it",
 		"1:52 packages[0].inputs[1]: `/a` starts with `/`; write it from the root of the repository, as `a`",
 		"1:58 packages[0].inputs[2]: `../b` goes up by `..`; write it from the root of the repository",
-		"1:66 packages[0].inputs[3]: `c/` matches no file, for it ends in `/`; write `c/**`",
 		"1:72 packages[0].inputs[4]: `d\\e` holds a backslash that escapes nothing; write `/` between folders",
 		"1:80 packages[0].inputs[5]: `[` is not a glob; close every `[` and `{`, or write a backslash before one that is meant as it is",
 		"1:85 packages[0].inputs[6]: `./f` matches no file, for no path has an empty or `.` part; write for example `docs/**`",
@@ -297,12 +296,18 @@ b"}`, []string{
 		"1:116 packages[0].inputs[11]: `/` starts with `/`; write it from the root of the repository, as `**`",
 	}},
 	{"globs elsewhere", manifest.Options{}, `{"packages": [{"pkg_name": "a", "artifacts": ["!dist", "../x"], "reports": "junit.xml"}], "global_inputs": ["!go.mod", "{a"], "ignore": ["/docs"]}`, []string{
-		"1:47 packages[0].artifacts[0]: `!dist` excludes by `!`, which only inputs can; write what is meant without it",
+		"1:47 packages[0].artifacts[0]: `!dist` excludes by `!`, which artifacts cannot; write what is meant without it",
 		"1:56 packages[0].artifacts[1]: `../x` goes up by `..`; write it from the folder of the package",
 		`1:76 packages[0].reports: is a string but must be a list of strings; write ["junit.xml"]`,
-		"1:109 global_inputs[0]: `!go.mod` excludes by `!`, which only inputs can; write what is meant without it",
 		"1:120 global_inputs[1]: `{a` is not a glob; close every `[` and `{`, or write a backslash before one that is meant as it is",
 		"1:138 ignore[0]: `/docs` starts with `/`; write it from the root of the repository, as `docs`",
+	}},
+	{"globs that do too much", manifest.Options{}, `{"packages": [], "ignore": ["{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}", "{a,b}{a,b}{a,b}{a,b}{a,b}{a,b,{c,d}}", "` + strings.Repeat("x", 4097) + `"]}`, []string{
+		"1:63 ignore[1]: `{a,b}{a,b}{a,b}{a,b}{a,b}{a,b,{c,d}}` has more than 64 alternatives in its braces; write several globs",
+		"1:103 ignore[2]: `xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…` is longer than 4096 bytes; write several globs",
+	}},
+	{"globs that only exclude", manifest.Options{}, `{"packages": [{"pkg_name": "a", "inputs": ["!a", "!b"]}], "ignore": ["!docs", "**/*.md", "docs/"]}`, []string{
+		"1:43 packages[0].inputs: only excludes; add a glob without `!` for what it excludes from",
 	}},
 	{"env", manifest.Options{}, `{"packages": [{"pkg_name": "lib", "env": {"1A": "x", "A-B": "x", "": "x", "PORT": 8080, "DEBUG": true, "NIL": null, "NUL": "a\u0000"}}]}`, []string{
 		"1:43 packages[0].env.1A: `1A` is not the name of a variable; use letters, digits and `_` only, and no digit at the start",

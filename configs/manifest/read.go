@@ -118,13 +118,23 @@ func (p *parser) words(n *node, example string, check func(n *node, s string)) [
 
 // set reads a list of strings of which none may come twice.
 func (p *parser) set(n *node, example string, check func(n *node, s string)) []string {
-	seen := map[string]bool{}
+	const few = 16
+	var seen map[string]bool // of a long list
+	if len(n.kids) > few {
+		seen = make(map[string]bool, len(n.kids))
+	}
 	return p.words(n, example, func(kid *node, s string) {
-		if seen[s] {
+		twice := seen[s]
+		for i := 0; seen == nil && &n.kids[i] != kid; i++ {
+			twice = twice || n.kids[i].kind == '"' && n.kids[i].text == s
+		}
+		if twice {
 			p.fault(kid, "%s is listed twice; remove one of the two", show(s))
 			return
 		}
-		seen[s] = true
+		if seen != nil {
+			seen[s] = true
+		}
 		if check != nil {
 			check(kid, s)
 		}
