@@ -9,6 +9,9 @@ import (
 	"testing/synctest"
 
 	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/dudesons/loktar/checks"
 )
 
 // blocked is a writer whose goroutine is inside a transaction until release
@@ -220,4 +223,50 @@ func TestWriterEndsEachRequest(t *testing.T) {
 			t.Errorf("keys %v, want only the last", keys)
 		}
 	})
+}
+
+// TestWriterDiskFull has a file that cannot grow: who does not fit is told
+// what to look at, nothing of the batch counts, and what fits later is taken.
+func TestWriterDiskFull(t *testing.T) {
+	db, err := bolt.Open(filepath.Join(t.TempDir(), "db"), 0o600, &bolt.Options{MaxSize: 256 << 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := startWriter(db, func(*bolt.Tx, int) error { return nil })
+	defer func() {
+		w.stop()
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	put := func(key string, size int) error {
+		return w.do(t.Context(), func(tx *bolt.Tx) error {
+			b, err := tx.CreateBucketIfNotExists([]byte("b"))
+			if err != nil {
+				return err
+			}
+			return b.Put([]byte(key), make([]byte, size))
+		})
+	}
+	if err := put("fits", 10); err != nil {
+		t.Fatal(err)
+	}
+	if err := put("too large", 1<<20); checks.KindOf(err) != checks.KindConfig || !errors.Is(err, bolterrors.ErrMaxSizeReached) {
+		t.Errorf("a write that does not fit got %v", err)
+	}
+	if err := put("fits again", 10); err != nil {
+		t.Error(err)
+	}
+	err = db.View(func(tx *bolt.Tx) error {
+		if b := tx.Bucket([]byte("b")); b.Get([]byte("too large")) != nil || b.Get([]byte("fits again")) == nil {
+			t.Error("the file does not hold what was answered")
+		}
+		for err := range tx.Check() {
+			t.Error(err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
 }
