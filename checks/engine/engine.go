@@ -1,0 +1,219 @@
+// Package engine is the one loop that turns accepted events into plans and
+// plans into results. It is the sole owner of scheduling state: everything it
+// knows is in the store first, and what other goroutines find out comes back
+// to the loop as a message.
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/dudesons/loktar/checks"
+)
+
+// Store keeps the engine's promises. Its methods are safe for concurrent use.
+type Store interface {
+	// Pending lists at most limit accepted events that have no plan yet, in
+	// the order of their acceptance.
+	Pending(limit int) ([]checks.Event, error)
+	// Commit makes one step durable, whole or not at all.
+	Commit(ctx context.Context, c checks.Commit) error
+	// Active lists every unfinished run with all its jobs in plan order, and
+	// the highest Seq that any run has.
+	Active() (runs []checks.Run, jobs map[string][]checks.Job, lastSeq uint64, err error)
+	// Run and Jobs read one run; an unknown one is a checks.KindNotFound error.
+	Run(id string) (checks.Run, error)
+	Jobs(run string) ([]checks.Job, error)
+	// RunsOf lists the runs of a commit, newest first.
+	RunsOf(repo int64, headSHA string) ([]checks.Run, error)
+	// Durations are the past durations of a repository's packages.
+	Durations(repo int64) (map[string]time.Duration, error)
+}
+
+// Source reads what an event does to its repository. An error of kind
+// checks.KindUnavailable is tried again; any other ends the event in a
+// visible error check.
+type Source interface {
+	Load(ctx context.Context, ev checks.Event) (checks.Change, error)
+}
+
+// Runner carries out jobs.
+type Runner interface {
+	// Run carries out one attempt of job and returns when nothing of it is
+	// left. The result is the verdict; an error is our own fault, of kind
+	// checks.KindUnavailable when the job should be tried again later.
+	// Cancelling ctx ends the attempt early.
+	Run(ctx context.Context, run checks.Run, job checks.Job) (checks.Result, error)
+	// Ready is nil when jobs can be started now.
+	Ready(ctx context.Context) error
+}
+
+// Options are what an Engine is made of. Store, Source and Runner are required.
+type Options struct {
+	Store  Store
+	Source Source
+	Runner Runner
+	// Slots is how many jobs run at once; at least 1.
+	Slots int
+	// Planners is how many repositories are read at once; 0 means 4.
+	Planners int
+	// Drain is how long Run lets running jobs end by themselves after its
+	// context is done; those still running then are stopped and run again at
+	// the next start.
+	Drain time.Duration
+	// Report is called after each step that changed what GitHub should
+	// show. It must not block. Nil calls nothing.
+	Report func()
+	Log    zerolog.Logger
+}
+
+// Engine is the loop. Make it with New.
+type Engine struct {
+	o        Options
+	wake     chan struct{}
+	planners chan struct{} // bounds how many repositories are read at once
+	events   chan planned
+	ends     chan ended
+	probes   chan struct{}
+
+	// What follows belongs to the loop's goroutine.
+	seq      uint64
+	active   map[string]*activeRun
+	stale    bool      // the store may hold events that plan has not seen
+	due      time.Time // when plan has to look again in any case
+	planning map[lane]bool
+	retries  map[string]*retry // by delivery
+	running  map[checks.JobID]context.CancelCauseFunc
+	served   map[int64]time.Time // by repository id: when it last got a slot
+	paused   bool                // the runner does not answer; a probe is under way
+}
+
+// activeRun is an unfinished run with its jobs.
+type activeRun struct {
+	run    checks.Run
+	jobs   []*checks.Job
+	byName map[string]*checks.Job
+	paths  map[string]time.Duration // the longest path that remains from a job
+}
+
+type retry struct {
+	attempts int
+	due      time.Time
+}
+
+// New makes an engine; Run starts it.
+func New(o Options) *Engine {
+	o.Slots = max(o.Slots, 1)
+	if o.Planners == 0 {
+		o.Planners = 4
+	}
+	if o.Report == nil {
+		o.Report = func() {}
+	}
+	return &Engine{
+		o:        o,
+		stale:    true,
+		wake:     make(chan struct{}, 1),
+		planners: make(chan struct{}, o.Planners),
+		events:   make(chan planned),
+		ends:     make(chan ended),
+		probes:   make(chan struct{}),
+		active:   map[string]*activeRun{},
+		planning: map[lane]bool{},
+		retries:  map[string]*retry{},
+		running:  map[checks.JobID]context.CancelCauseFunc{},
+		served:   map[int64]time.Time{},
+	}
+}
+
+// Wake tells the loop that an event was accepted. It never blocks, carries no
+// data, and many calls may be answered as one. Safe to call concurrently.
+func (e *Engine) Wake() {
+	select {
+	case e.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run recovers what an earlier process left, then works until ctx is done,
+// lets running jobs end within Options.Drain, stops the rest and returns nil.
+// It returns an error when the store cannot be read at the start. Call it
+// once.
+func (e *Engine) Run(ctx context.Context) error {
+	// The jobs outlive ctx by the time of the drain.
+	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer stop(nil)
+	if err := e.recover(ctx); err != nil {
+		return fmt.Errorf("recover runs: %w", err)
+	}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		timer.Reset(e.plan(ctx))
+		e.start(ctx, work)
+		select {
+		case <-ctx.Done():
+			e.drain(ctx, stop)
+			return nil
+		case <-e.wake:
+			e.stale = true
+		case <-timer.C:
+			e.stale = true
+		case p := <-e.events:
+			e.begin(ctx, p)
+		case end := <-e.ends:
+			e.finish(ctx, end)
+		case <-e.probes:
+			e.resume()
+		}
+	}
+}
+
+// drain waits for what the loop has started. Nothing new begins: an event that
+// was being planned is still pending, and is planned at the next start.
+func (e *Engine) drain(ctx context.Context, stop context.CancelCauseFunc) {
+	if len(e.running) > 0 {
+		e.o.Log.Info().Int(fieldJobs, len(e.running)).Dur("at_most", e.o.Drain).Msg("waiting for running jobs to end")
+	}
+	timer := time.NewTimer(e.o.Drain)
+	defer timer.Stop()
+	for len(e.running) > 0 || len(e.planning) > 0 || e.paused {
+		select {
+		case <-timer.C:
+			stop(errShutdown)
+		case p := <-e.events:
+			delete(e.planning, laneOf(p.event))
+		case end := <-e.ends:
+			e.finish(ctx, end)
+		case <-e.probes:
+			e.paused = false
+		}
+	}
+}
+
+// commit writes a step, and does not return before it is durable: the loop's
+// state in memory never runs ahead of the store. A store that refuses (disk
+// full) stalls the loop and is tried again; when ctx ends first the step is
+// lost with the process's memory, as in a crash.
+func (e *Engine) commit(ctx context.Context, c checks.Commit) bool {
+	wait := 100 * time.Millisecond
+	for {
+		err := e.o.Store.Commit(context.WithoutCancel(ctx), c)
+		if err == nil {
+			if len(c.Dirty) > 0 {
+				e.o.Report()
+			}
+			return true
+		}
+		e.o.Log.Error().Err(err).Msg("the store does not take a step; trying again")
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(wait):
+			wait = min(2*wait, 10*time.Second)
+		}
+	}
+}

@@ -1,0 +1,194 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/dudesons/loktar/checks"
+)
+
+// ended is what an attempt came to.
+type ended struct {
+	id     checks.JobID
+	result checks.Result
+	err    error
+	cause  error // why its context ended; nil when it did not
+}
+
+// start gives free slots to the jobs that wait for nothing else.
+func (e *Engine) start(ctx, work context.Context) {
+	free := e.o.Slots - len(e.running)
+	if free <= 0 || e.paused || ctx.Err() != nil {
+		return
+	}
+	jobs := e.pick(free)
+	if len(jobs) == 0 {
+		return
+	}
+	var c checks.Commit
+	now := time.Now().UTC()
+	for _, j := range jobs {
+		if err := j.Start(now); err != nil {
+			panic(err) // pick returns queued jobs only
+		}
+		c.Jobs = append(c.Jobs, *j)
+		c.Dirty = append(c.Dirty, checks.CheckKey{Run: j.Run, Name: j.Package.Name})
+	}
+	if !e.commit(ctx, c) {
+		return
+	}
+	for _, j := range jobs {
+		e.launch(work, e.active[j.Run].run, *j)
+	}
+}
+
+// launch runs one attempt in a goroutine of its own.
+func (e *Engine) launch(work context.Context, run checks.Run, job checks.Job) {
+	ctx, cancel := context.WithCancelCause(work)
+	e.running[job.ID()] = cancel
+	log := jobLog(e.o.Log, run, job.ID())
+	log.Info().Int("attempt", job.Attempt).Msg("started")
+	go func() {
+		end := ended{id: job.ID()}
+		end.result, end.err = e.o.Runner.Run(ctx, run, job)
+		end.cause = context.Cause(ctx)
+		cancel(nil)
+		e.ends <- end
+	}()
+}
+
+// finish takes the end of an attempt: a result, an attempt to be repeated, or
+// a fault of our own.
+func (e *Engine) finish(ctx context.Context, end ended) {
+	delete(e.running, end.id)
+	a := e.active[end.id.Run]
+	j := a.byName[end.id.Package]
+	now := time.Now().UTC()
+	log := jobLog(e.o.Log, a.run, end.id)
+
+	var c checks.Commit
+	again := false
+	switch {
+	case j.Doomed != "":
+	case end.cause == errShutdown && (end.err != nil || end.result.Outcome == checks.OutcomeCancelled):
+		again = true
+		log.Info().Msg("stopped by the shutdown; runs again at the next start")
+	case checks.KindOf(end.err) == checks.KindUnavailable:
+		again = true
+		log.Warn().Err(end.err).Msg("the attempt was lost; the job waits")
+		if ctx.Err() == nil {
+			e.pause(ctx)
+		}
+	}
+	if again {
+		if err := j.Requeue(); err != nil {
+			panic(err) // only running jobs end
+		}
+		c.Jobs = append(c.Jobs, *j)
+		c.Dirty = append(c.Dirty, checks.CheckKey{Run: j.Run, Name: j.Package.Name})
+		e.commit(ctx, c)
+		return
+	}
+
+	r := end.result
+	if end.err != nil {
+		r = checks.Result{
+			Outcome: checks.OutcomeErrored,
+			Detail:  checks.PublicText(end.err, "Something unexpected went wrong on the server. Its log says what."),
+		}
+	}
+	if err := j.Finish(r, now); err != nil {
+		panic(err) // only running jobs end
+	}
+	c.Jobs = append(c.Jobs, *j)
+	c.Dirty = append(c.Dirty, checks.CheckKey{Run: j.Run, Name: j.Package.Name})
+	if o := j.Result.Outcome; o == checks.OutcomePassed || o == checks.OutcomeFailed {
+		c.Durations = append(c.Durations, checks.PackageDuration{Repo: a.run.Repo.ID, Package: j.Package.Name, Duration: j.Duration()})
+	}
+	e.settle(a, &c, now)
+	e.commit(ctx, c)
+
+	done := log.Info()
+	if end.err != nil && j.Result.Outcome == checks.OutcomeErrored {
+		done = log.Error().Err(end.err)
+	}
+	done.Str(fieldOutcome, string(j.Result.Outcome)).Dur(fieldTook, j.Duration()).Msg("ended")
+	if a.run.Done() {
+		e.o.Log.Info().Str(fieldRepo, a.run.Repo.FullName()).Str(fieldRun, a.run.ID).
+			Dur(fieldTook, a.run.Finished.Sub(a.run.Created)).Msg("run finished")
+	}
+}
+
+// pause stops starting jobs and asks the runner, with growing gaps, until it
+// is ready or ctx is done.
+func (e *Engine) pause(ctx context.Context) {
+	if e.paused {
+		return
+	}
+	e.paused = true
+	e.o.Log.Error().Msg("the container engine does not answer; jobs wait until it does")
+	go func() {
+		wait := 250 * time.Millisecond
+		for ctx.Err() == nil {
+			select {
+			case <-ctx.Done():
+			case <-time.After(wait):
+				if e.o.Runner.Ready(ctx) == nil {
+					e.probes <- struct{}{}
+					return
+				}
+				wait = min(2*wait, 5*time.Second)
+			}
+		}
+		e.probes <- struct{}{}
+	}()
+}
+
+// resume starts jobs again.
+func (e *Engine) resume() {
+	e.paused = false
+	e.o.Log.Info().Msg("the container engine answers again")
+}
+
+// recover takes up the runs that an earlier process left unfinished: what was
+// running then is queued again, or ended if it was no longer wanted.
+func (e *Engine) recover(ctx context.Context) error {
+	runs, jobs, seq, err := e.o.Store.Active()
+	if err != nil {
+		return err
+	}
+	e.seq = seq
+	var c checks.Commit
+	now := time.Now().UTC()
+	for _, run := range runs {
+		a := &activeRun{run: run}
+		for i := range jobs[run.ID] {
+			j := &jobs[run.ID][i]
+			a.jobs = append(a.jobs, j)
+			if j.State != checks.StateRunning {
+				continue
+			}
+			if j.Doomed != "" {
+				err = j.Finish(checks.Result{}, now)
+			} else {
+				err = j.Requeue()
+			}
+			if err != nil {
+				return err
+			}
+			c.Jobs = append(c.Jobs, *j)
+			c.Dirty = append(c.Dirty, checks.CheckKey{Run: run.ID, Name: j.Package.Name})
+		}
+		e.index(a)
+		e.active[run.ID] = a
+		e.settle(a, &c, now)
+	}
+	if len(runs) == 0 {
+		return nil
+	}
+	e.o.Log.Info().Int("runs", len(runs)).Int(fieldJobs, len(c.Jobs)).Msg("took up what an earlier process left")
+	if !e.commit(ctx, c) {
+		return ctx.Err()
+	}
+	return nil
+}

@@ -1,0 +1,163 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/checks/plan"
+)
+
+const (
+	// pendingBatch bounds how many accepted events the loop looks at in one turn.
+	pendingBatch = 1000
+	// patience is how long an event is tried again while its repository
+	// cannot be read; then it ends in an error check.
+	patience = 24 * time.Hour
+	// idle is how long the loop sleeps when nothing is due.
+	idle = time.Hour
+)
+
+// planned is what planning an event came to.
+type planned struct {
+	event  checks.Event
+	change checks.Change
+	plan   checks.Plan
+	err    error
+	// rerunOf is the run that is run again; nil for a fresh plan.
+	rerunOf *checks.Run
+}
+
+// lane orders events: those of one pull request are planned one after the
+// other, in the order of their acceptance.
+type lane struct {
+	repo int64
+	pull int
+}
+
+func laneOf(ev checks.Event) lane {
+	l := lane{repo: ev.Repo.ID}
+	if ev.PullRequest != nil {
+		l.pull = ev.PullRequest.Number
+	}
+	return l
+}
+
+// plan starts planning what is pending and returns how long the loop may
+// sleep before something is due.
+func (e *Engine) plan(ctx context.Context) time.Duration {
+	if !e.stale && time.Now().Before(e.due) {
+		return time.Until(e.due)
+	}
+	pending, err := e.o.Store.Pending(pendingBatch)
+	if err != nil {
+		e.o.Log.Error().Err(err).Msg("cannot read accepted events; trying again")
+		return time.Second
+	}
+	e.stale, e.due = false, time.Now().Add(idle)
+	behind := map[lane]bool{}
+	for _, ev := range pending {
+		l := laneOf(ev)
+		if behind[l] {
+			continue
+		}
+		behind[l] = true
+		if r := e.retries[ev.Delivery]; r != nil && time.Now().Before(r.due) {
+			if r.due.Before(e.due) {
+				e.due = r.due
+			}
+			continue
+		}
+		if e.planning[l] {
+			continue
+		}
+		switch ev.Kind {
+		case checks.EventPullRequestClosed:
+			e.closePullRequest(ctx, ev)
+			behind[l] = false
+		case checks.EventRerunPackage, checks.EventRerunAll:
+			e.rerun(ctx, ev)
+			behind[l] = e.planning[l]
+		default:
+			e.load(ctx, ev, nil)
+		}
+	}
+	if len(pending) == pendingBatch {
+		e.due = time.Now().Add(time.Second)
+	}
+	return time.Until(e.due)
+}
+
+// load reads and plans an event in a goroutine of its own. rerunOf is set
+// when the event asks for an earlier run that has to be planned anew.
+func (e *Engine) load(ctx context.Context, ev checks.Event, rerunOf *checks.Run) {
+	e.planning[laneOf(ev)] = true
+	go func() {
+		p := planned{event: ev, rerunOf: rerunOf}
+		select {
+		case e.planners <- struct{}{}:
+			defer func() { <-e.planners }()
+		case <-ctx.Done():
+			p.err = ctx.Err()
+			e.events <- p
+			return
+		}
+		asked := ev
+		if rerunOf != nil {
+			asked.Kind, asked.PullRequest, asked.HeadSHA = checks.EventPullRequest, rerunOf.PullRequest, rerunOf.HeadSHA
+		}
+		if p.change, p.err = e.o.Source.Load(ctx, asked); p.err == nil {
+			p.plan, p.err = plan.Make(asked, p.change)
+		}
+		e.events <- p
+	}()
+}
+
+// again decides what becomes of an event that could not be planned: true when
+// it stays pending and is tried later.
+func (e *Engine) again(p planned) bool {
+	log := eventLog(e.o.Log, p.event)
+	if checks.KindOf(p.err) != checks.KindUnavailable || time.Since(p.event.Received) > patience {
+		delete(e.retries, p.event.Delivery)
+		log.Error().Err(p.err).Msg("cannot plan")
+		return false
+	}
+	r := e.retries[p.event.Delivery]
+	if r == nil {
+		r = &retry{}
+		e.retries[p.event.Delivery] = r
+	}
+	wait := min(time.Second<<min(r.attempts, 10), 5*time.Minute)
+	r.attempts++
+	r.due = time.Now().Add(wait)
+	log.Warn().Err(p.err).Dur("again_in", wait).Msg("cannot read the repository yet")
+	return true
+}
+
+// faultPlan is the visible end of an event that cannot be planned.
+func faultPlan(err error) checks.Plan {
+	v := checks.Verdict{
+		Conclusion: checks.ConclusionActionRequired,
+		Title:      "Loktar could not plan this run",
+		Summary: checks.PublicText(err, "Something unexpected went wrong on the server. Its log says what.") +
+			"\n\nNothing was tested. Press Re-run to try again.",
+	}
+	if checks.KindOf(err) == checks.KindNotFound {
+		v.Conclusion, v.Title = checks.ConclusionCancelled, "Not run: the commit is gone"
+	}
+	return checks.Plan{Verdict: &v}
+}
+
+// closePullRequest stops what runs for a closed pull request.
+func (e *Engine) closePullRequest(ctx context.Context, ev checks.Event) {
+	d := e.drop(checks.OutcomeCancelled, "The pull request was closed.", func(r *checks.Run, _ *checks.Job) bool {
+		return samePull(r, ev.Repo.ID, ev.PullRequest)
+	})
+	d.Planned, d.Note = ev.Delivery, fmt.Sprintf("closed; %d jobs stopped", len(d.Jobs))
+	if e.commit(ctx, d.Commit) {
+		e.stop(d)
+	}
+	log := eventLog(e.o.Log, ev)
+	log.Info().Int(fieldJobs, len(d.Jobs)).Msg("pull request closed")
+}
