@@ -1,0 +1,161 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/dudesons/loktar/checks"
+)
+
+// Rerun plans running an earlier run's jobs again, on the same tree. jobs are
+// all jobs of old, in any order.
+//
+// EventRerunAll, and EventRerunPackage for the aggregate check, run all of
+// them. EventRerunPackage for a package runs that package; what did not pass
+// of the packages that it needs, without which it could not start; what they
+// had held back; and whatever has no result yet. All other jobs are carried:
+// their result stands, CarriedFrom names the run that they ran in.
+//
+// It returns ErrReplan when old has no jobs, and an error of kind
+// checks.KindNotFound when the package is not among them. The plan shares
+// memory with its arguments, which must not change afterwards.
+func Rerun(old checks.Run, jobs []checks.Job, ev checks.Event) (checks.Plan, error) {
+	if len(jobs) == 0 || old.Verdict != nil {
+		return checks.Plan{}, ErrReplan
+	}
+	jobs = slices.Clone(jobs)
+	slices.SortStableFunc(jobs, func(a, b checks.Job) int { return a.Index - b.Index })
+	again := make([]bool, len(jobs))
+	switch {
+	case ev.Kind == checks.EventRerunAll,
+		ev.Kind == checks.EventRerunPackage && ev.CheckRun != nil && ev.CheckRun.Name == checks.AggregateName:
+		for i := range again {
+			again[i] = true
+		}
+	case ev.Kind == checks.EventRerunPackage && ev.CheckRun != nil:
+		at := slices.IndexFunc(jobs, func(j checks.Job) bool { return j.Package.Name == ev.CheckRun.Name })
+		if at < 0 {
+			return checks.Plan{}, checks.Errorf(checks.KindNotFound, nil,
+				"Package %q is not part of run %s. Run the check %q again to test all that is affected.", ev.CheckRun.Name, old.ID, checks.AggregateName)
+		}
+		spread(jobs, at, again)
+	default:
+		return checks.Plan{}, fmt.Errorf("re-run %s: the event %s asks for no package", old.ID, ev.Kind)
+	}
+
+	in := make(map[string]bool, len(jobs))
+	for i := range jobs {
+		in[jobs[i].Package.Name] = true
+	}
+	p := checks.Plan{
+		Unaffected: old.Unaffected, Unowned: old.Unowned, UnownedCount: old.UnownedCount,
+		Ignored: old.Ignored, Warnings: old.Warnings,
+	}
+	for i := range jobs {
+		j := jobs[i]
+		pj := checks.PlannedJob{Package: j.Package, Needs: needs(j.Needs, in), Reasons: j.Reasons}
+		if again[i] {
+			pj.Reasons = asked(ev.Sender.Login, j.Reasons)
+		} else {
+			if j.CarriedFrom == "" {
+				j.CarriedFrom = old.ID
+			}
+			pj.Carried = &j
+		}
+		p.Jobs = append(p.Jobs, pj)
+	}
+	return p, nil
+}
+
+// asked puts who asked before the reasons of the first run.
+func asked(login string, reasons []checks.Reason) []checks.Reason {
+	out := []checks.Reason{{Kind: checks.ReasonRerun, Subject: login}}
+	for _, r := range reasons {
+		if r.Kind != checks.ReasonRerun {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// spread marks what runs again with the job at. jobs are in dependency order.
+func spread(jobs []checks.Job, at int, again []bool) {
+	place := make(map[string]int, len(jobs))
+	for i := range jobs {
+		place[jobs[i].Package.Name] = i
+		again[i] = jobs[i].State != checks.StateDone
+	}
+	again[at] = true
+	// What it needs, directly or not, comes before it.
+	wanted := make([]bool, len(jobs))
+	wanted[at] = true
+	for i := at; i >= 0; i-- {
+		if !wanted[i] {
+			continue
+		}
+		for _, n := range jobs[i].Needs {
+			if d, ok := place[n]; ok && !passed(&jobs[d]) {
+				wanted[d], again[d] = true, true
+			}
+		}
+	}
+	for more := true; more; {
+		more = release(jobs, place, again)
+		for i := len(jobs) - 1; i >= 0; i-- {
+			if !again[i] {
+				continue
+			}
+			// It can start only when what has no verdict yet gets one.
+			for _, n := range jobs[i].Needs {
+				if d, ok := place[n]; ok && !again[d] && undecided(&jobs[d]) {
+					again[d], more = true, true
+				}
+			}
+		}
+	}
+}
+
+// release marks the jobs that were stopped by one that runs again, and
+// reports whether there were any.
+func release(jobs []checks.Job, place map[string]int, again []bool) (found bool) {
+	needing := make([]bool, len(jobs)) // it needs one that runs again, directly or not
+	for i := range jobs {
+		for _, n := range jobs[i].Needs {
+			if d, ok := place[n]; ok && (again[d] || needing[d]) {
+				needing[i] = true
+			}
+		}
+		if !again[i] && released(&jobs[i], place, again, needing[i]) {
+			again[i], found = true, true
+		}
+	}
+	return found
+}
+
+// released reports whether j, which is done, was stopped by one that runs
+// again, or before it had its turn and needs one that does.
+func released(j *checks.Job, place map[string]int, again []bool, needing bool) bool {
+	switch j.Result.Outcome {
+	case checks.OutcomeHeldBack:
+		if d, ok := place[j.Result.Blame]; ok {
+			return again[d]
+		}
+		return needing
+	case checks.OutcomeCancelled, checks.OutcomeSuperseded:
+		return needing
+	}
+	return false
+}
+
+// undecided reports whether j ended without a word about the code.
+func undecided(j *checks.Job) bool {
+	switch j.Result.Outcome {
+	case checks.OutcomeCancelled, checks.OutcomeSuperseded, checks.OutcomeErrored:
+		return true
+	}
+	return false
+}
+
+func passed(j *checks.Job) bool {
+	return j.State == checks.StateDone && j.Result.Outcome.Passed()
+}
