@@ -1,0 +1,116 @@
+package github_test
+
+import (
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/dudesons/loktar/checks"
+)
+
+func TestCloneTokenIsForOneRepository(t *testing.T) {
+	h := newHub(t)
+	a := h.app(t)
+	first, err := a.CloneToken(t.Context(), install, repo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := a.CloneToken(t.Context(), install, repo)
+	if err != nil || again != first {
+		t.Errorf("the second call got %q, %v; want the same token", again, err)
+	}
+	other, err := a.CloneToken(t.Context(), install, checks.Repo{Owner: "acme", Name: "other"})
+	if err != nil || other == first {
+		t.Errorf("another repository got %q, %v", other, err)
+	}
+	want := []string{
+		`{"repositories":["shop"],"permissions":{"contents":"read"}}`,
+		`{"repositories":["other"],"permissions":{"contents":"read"}}`,
+	}
+	if d := cmp.Diff(want, h.bodies); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestCloneTokenIsRenewedInTime(t *testing.T) {
+	h := newHub(t)
+	h.lifetime = 5 * time.Minute
+	a := h.app(t)
+	first, _ := a.CloneToken(t.Context(), install, repo)
+	second, err := a.CloneToken(t.Context(), install, repo)
+	if err != nil || first == second {
+		t.Errorf("a token with five minutes left was handed out again: %v", err)
+	}
+}
+
+func TestManyAtOnce(t *testing.T) {
+	h := newHub(t)
+	h.takeChecks()
+	h.on("POST "+runsPath, func(w http.ResponseWriter, _ *http.Request) { answer(w, 201, map[string]any{"id": 31}) })
+	a := h.app(t)
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			if _, err := a.CloneToken(t.Context(), install, repo); err != nil {
+				t.Error(err)
+			}
+		})
+		wg.Go(func() {
+			if _, err := a.Put(t.Context(), completed(), 0); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if h.minted != 2 {
+		t.Errorf("minted %d tokens; want one for the clone and one for the installation", h.minted)
+	}
+}
+
+func TestManyInstallations(t *testing.T) {
+	h := newHub(t)
+	h.on("POST "+runsPath, func(w http.ResponseWriter, _ *http.Request) { answer(w, 201, map[string]any{"id": 31}) })
+	a := h.app(t)
+	for i := range 5 {
+		id := int64(1000 + i)
+		h.mu.Lock()
+		h.on(fmt.Sprintf("POST /app/installations/%d/access_tokens", id), h.mint)
+		h.mu.Unlock()
+		cr := completed()
+		cr.Installation = id
+		if _, err := a.Put(t.Context(), cr, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if h.minted != 5 {
+		t.Errorf("minted %d tokens for five installations", h.minted)
+	}
+}
+
+func TestPullRequest(t *testing.T) {
+	h := newHub(t)
+	h.on("GET /repos/acme/shop/pulls/5", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, 200, map[string]any{
+			"number": 5, "state": "closed", "title": "T", "draft": true, "user": map[string]any{"id": 3, "login": "ann"},
+			"head": map[string]any{"sha": sha, "ref": "topic", "repo": nil},
+			"base": map[string]any{"sha": sha, "ref": "main", "repo": map[string]any{"id": 7, "name": "shop", "owner": map[string]any{"login": "acme"}}},
+		})
+	})
+	a := h.app(t)
+	pr, open, err := a.PullRequest(t.Context(), install, repo, 5)
+	if err != nil || open {
+		t.Fatalf("open = %v, %v", open, err)
+	}
+	want := checks.PullRequest{Number: 5, Title: "T", Draft: true, Author: checks.User{ID: 3, Login: "ann"},
+		Head: checks.Ref{SHA: sha, Branch: "topic"}, Base: checks.Ref{SHA: sha, Branch: "main", Repo: repo}}
+	if d := cmp.Diff(want, pr); d != "" {
+		t.Error(d)
+	}
+	if _, _, err := a.PullRequest(t.Context(), install, repo, 6); checks.KindOf(err) != checks.KindNotFound {
+		t.Errorf("an unknown pull request: %v", err)
+	}
+}

@@ -1,0 +1,126 @@
+package github
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	limiter "github.com/gofri/go-github-ratelimit/v2/github_ratelimit"
+	secondary "github.com/gofri/go-github-ratelimit/v2/github_ratelimit/github_secondary_ratelimit"
+)
+
+const (
+	// callTimeout bounds one call, its pauses and repeats included.
+	callTimeout = time.Minute
+	// maxPause is the longest pause that a call sits out; for a longer one it
+	// fails, so that whoever calls may do other things meanwhile.
+	maxPause = 10 * time.Second
+	// maxAttempts bounds how often one request is sent. The limiter itself
+	// would go on for as long as it is told to.
+	maxAttempts = 3
+	// maxBody bounds what is read of an answer, in bytes.
+	maxBody = 16 << 20
+)
+
+// newTransport is Go's default with bounds on waiting.
+func newTransport() http.RoundTripper {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.ResponseHeaderTimeout = 30 * time.Second
+	t.MaxIdleConnsPerHost = 16
+	return t
+}
+
+// limited wraps an identity in the limiter: it sits out short pauses that
+// GitHub asks for. The other limiter of that module, for the hourly budget,
+// is left out: it keeps a goroutine for up to an hour, and go-github keeps
+// count of that budget itself.
+func limited(identity http.RoundTripper) http.RoundTripper {
+	return counted{limiter.NewSecondaryLimiter(repeat{identity}, secondary.WithSingleSleepLimit(maxPause, nil))}
+}
+
+// sameHost follows a redirect only where it cannot carry the token elsewhere,
+// nor turn a write into a read.
+func sameHost(req *http.Request, via []*http.Request) error {
+	first := via[0]
+	if len(via) >= 3 || req.URL.Host != first.URL.Host || req.URL.Scheme != first.URL.Scheme || req.Method != first.Method {
+		return http.ErrUseLastResponse
+	}
+	return nil
+}
+
+// trace is what the transports of one call note for it.
+type trace struct {
+	mu      sync.Mutex
+	secrets []string
+}
+
+type traceKey struct{}
+
+func withTrace(ctx context.Context, t *trace) context.Context {
+	return context.WithValue(ctx, traceKey{}, t)
+}
+
+func traceOf(ctx context.Context) *trace {
+	t, _ := ctx.Value(traceKey{}).(*trace)
+	return t
+}
+
+// errAgain is the end of a call whose request GitHub put off each time.
+var errAgain = errors.New("GitHub asked to wait again and again")
+
+type attemptsKey struct{}
+
+// counted sits above the limiter and starts the count of a request's attempts.
+type counted struct{ next http.RoundTripper }
+
+func (c counted) RoundTrip(req *http.Request) (*http.Response, error) {
+	return c.next.RoundTrip(req.WithContext(context.WithValue(req.Context(), attemptsKey{}, new(int))))
+}
+
+// repeat sits below the limiter, which sends a request anew with the body
+// that was read before, and for as long as it is told to: each attempt goes
+// out with a fresh body, and they are bounded.
+type repeat struct{ next http.RoundTripper }
+
+func (r repeat) RoundTrip(req *http.Request) (*http.Response, error) {
+	attempt := req.Context().Value(attemptsKey{}).(*int)
+	*attempt++
+	if *attempt > maxAttempts {
+		return nil, errAgain
+	}
+	again := req.Clone(req.Context())
+	if *attempt > 1 && req.GetBody != nil {
+		body, err := req.GetBody()
+		if err != nil {
+			return nil, err
+		}
+		again.Body = body
+	}
+	return r.next.RoundTrip(again)
+}
+
+// wire is the last thing before the network: it notes which credentials were
+// sent, so that no error repeats them, and bounds the answer.
+type wire struct{ next http.RoundTripper }
+
+func (w wire) RoundTrip(req *http.Request) (*http.Response, error) {
+	if t := traceOf(req.Context()); t != nil {
+		t.mu.Lock()
+		t.secrets = append(t.secrets, req.Header.Get("Authorization"))
+		t.mu.Unlock()
+	}
+	resp, err := w.next.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	resp.Body = bounded{io.LimitReader(resp.Body, maxBody), resp.Body}
+	return resp, nil
+}
+
+type bounded struct {
+	io.Reader
+	io.Closer
+}
