@@ -222,7 +222,7 @@ func (r *Repo) runsAt(sha string, latest bool) []*checkRun {
 	seen := map[key]bool{}
 	for _, run := range slices.Backward(r.runs) {
 		k := key{run.SuiteID, run.Name}
-		if run.HeadSHA == sha && !(latest && seen[k]) {
+		if run.HeadSHA == sha && (!latest || !seen[k]) {
 			seen[k] = true
 			out = append(out, run)
 		}

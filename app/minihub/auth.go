@@ -100,8 +100,9 @@ func (h *Hub) appOf(r *http.Request) (*App, *apiError) {
 		return nil, errUndecoded
 	}
 	var app *App
+	nobody := errors.New("no such App")
 	claims := jwt.MapClaims{}
-	p := jwt.Parser{ValidMethods: []string{"RS256"}, SkipClaimsValidation: true, UseJSONNumber: true}
+	p := jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithoutClaimsValidation(), jwt.WithJSONNumber())
 	_, err := p.ParseWithClaims(raw, claims, func(*jwt.Token) (any, error) {
 		id, err := strconv.ParseInt(fmt.Sprint(claims["iss"]), 10, 64)
 		if err != nil {
@@ -110,14 +111,14 @@ func (h *Hub) appOf(r *http.Request) (*App, *apiError) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		if app = h.apps[id]; app == nil {
-			return nil, errors.New("no such App")
+			return nil, nobody
 		}
 		return &app.key.PublicKey, nil
 	})
+	if errors.Is(err, nobody) {
+		return nil, refuse(http.StatusNotFound, "Integration not found")
+	}
 	if err != nil {
-		if claims["iss"] != nil && app == nil {
-			return nil, refuse(http.StatusNotFound, "Integration not found")
-		}
 		return nil, errUndecoded
 	}
 	now := h.now()

@@ -103,7 +103,8 @@ func (h *Hub) mayGit(r *http.Request, name string, write bool) (repo *Repo, logi
 	if t == nil {
 		return nil, "", http.StatusUnauthorized, "Invalid username or token. Password authentication is not supported for Git operations."
 	}
-	if repo == nil || !(t.covers(repo) || repo.public && !write) {
+	open := repo != nil && repo.public && !write
+	if repo == nil || (!open && !t.covers(repo)) {
 		return nil, "", http.StatusNotFound, "Repository not found."
 	}
 	denied := fmt.Sprintf("Permission to %s.git denied.", repo.FullName())
@@ -117,7 +118,7 @@ func (h *Hub) mayGit(r *http.Request, name string, write bool) (repo *Repo, logi
 	if write {
 		level = "write"
 	}
-	if !t.allows("contents", level) && !(repo.public && !write) {
+	if !open && !t.allows("contents", level) {
 		return nil, "", http.StatusForbidden, denied
 	}
 	return repo, t.in.app.bot.login, 0, ""

@@ -150,7 +150,7 @@ func (h *Hub) Close() error {
 // Listen serves the hub on addr (as "127.0.0.1:0") in the background until
 // Close, and returns its address as http://HOST:PORT.
 func (h *Hub) Listen(addr string) (string, error) {
-	l, err := net.Listen("tcp", addr)
+	l, err := (&net.ListenConfig{}).Listen(h.ctx, "tcp", addr)
 	if err != nil {
 		return "", fmt.Errorf("listen for minihub: %w", err)
 	}

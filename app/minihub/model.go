@@ -19,7 +19,7 @@ type pull struct {
 	number              int
 	title, body         string
 	author              *user
-	draft, maintainer   bool
+	draft               bool
 	open, merged        bool
 	created, updated    time.Time
 	closed, mergedAt    time.Time

@@ -166,7 +166,7 @@ func (r *Repo) movePulls(ctx context.Context, u refUpdate, sender *user) error {
 				continue
 			}
 			isHead := p.headRepo == r && p.headRef == branch
-			if isHead || base == r && p.baseRef == branch && u.after != "" {
+			if isHead || base == r && p.baseRef == branch {
 				todo = append(todo, work{base, p, isHead})
 			}
 		}
@@ -175,7 +175,7 @@ func (r *Repo) movePulls(ctx context.Context, u refUpdate, sender *user) error {
 	for _, w := range todo {
 		var err error
 		switch {
-		case w.head && u.after == "":
+		case u.after == "": // GitHub closes it, whichever side went
 			err = w.base.closePull(ctx, w.p, sender)
 		case w.head:
 			err = w.base.synchronize(ctx, w.p, u, sender)

@@ -171,8 +171,8 @@ func (h *Hub) count(c *call) error {
 	return nil
 }
 
-// readObject reads the body as a JSON object. An empty body is an empty
-// object.
+// readObject reads the body as a JSON object. An empty body and null
+// are an empty object.
 func (c *call) readObject() (map[string]any, error) {
 	raw, err := io.ReadAll(c.Body)
 	if err != nil {
@@ -189,6 +189,9 @@ func (c *call) readObject() (map[string]any, error) {
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, errBadJSON
+	}
+	if v == nil { // ghinstallation sends null where it has no options
+		return map[string]any{}, nil
 	}
 	m, ok := v.(map[string]any)
 	if !ok {

@@ -42,13 +42,14 @@ func (h *Hub) createRepo(owner, name string, parent *Repo) (*Repo, error) {
 		return nil, fmt.Errorf("create repository %s/%s: %w", owner, name, err)
 	}
 	if parent != nil {
-		r.defaultBranch, r.public = parent.defaultBranch, parent.public
+		r.defaultBranch = parent.defaultBranch
 		if _, err := h.git(h.ctx, r.dir, nil, "fetch", "--quiet", "--no-auto-gc", parent.dir, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"); err != nil {
 			return nil, fmt.Errorf("fork %s: %w", parent.FullName(), err)
 		}
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	r.public = parent != nil && parent.public
 	r.owner, r.id, r.created, r.pushed = h.user(owner), h.nextID("repo"), h.now(), h.now()
 	h.repos[strings.ToLower(owner+"/"+name)] = r
 	h.touch()

@@ -98,3 +98,13 @@ func (h *Hub) Deliveries() (ds []Delivery) {
 	h.Read(func(v *View) { ds = v.Deliveries() })
 	return ds
 }
+
+// Repos are the full names of all repositories, sorted.
+func (v *View) Repos() []string {
+	var out []string
+	for _, r := range v.h.repos {
+		out = append(out, r.FullName())
+	}
+	slices.Sort(out)
+	return out
+}
