@@ -1,0 +1,122 @@
+// Package configs is the server's configuration: defaults, then a YAML file,
+// then LOKTAR_* environment variables. Example is the file with every key.
+package configs
+
+import (
+	"crypto/rsa"
+	_ "embed"
+	"net"
+	"net/url"
+	"strings"
+
+	units "github.com/docker/go-units"
+)
+
+// Example is a commented configuration file that documents every key.
+//
+//go:embed example.yml
+var Example []byte
+
+// publicGitHub is the one GitHub whose REST API has a host of its own.
+const publicGitHub = "https://github.com"
+
+// Config is a valid configuration of the server, every default filled in. It
+// may be printed: no secret shows.
+type Config struct {
+	// Listen is the address that the server listens on, as HOST:PORT.
+	Listen string
+	// PublicURL is where people and GitHub reach the server, without a slash
+	// at the end.
+	PublicURL string
+	// DataDir is the absolute path of the folder that the server keeps all
+	// it knows in. It holds no ",", ":", "\" or line break, so that it can
+	// stand in the options of an overlay mount.
+	DataDir string
+	GitHub  GitHub
+	Runner  Runner
+	Log     Log
+
+	derivedURL bool // PublicURL is the default
+}
+
+// GitHub is the server that repositories are on, and who we are there.
+type GitHub struct {
+	// URL is without a slash at the end.
+	URL   string
+	AppID int64
+	// PrivateKeyFile is the absolute path of the App's private key in PEM
+	// form. It was read and parsed once.
+	PrivateKeyFile string
+	WebhookSecret  Secret
+	// WebhookSecretFile is where WebhookSecret was read from; "" when it was
+	// given as it is.
+	WebhookSecretFile string
+
+	key *rsa.PrivateKey
+}
+
+// PrivateKey is what PrivateKeyFile held.
+func (g GitHub) PrivateKey() *rsa.PrivateKey { return g.key }
+
+// Runner says how many jobs run at once and what each may use.
+type Runner struct {
+	Slots int
+	// Image is where the steps of a package run that names none.
+	Image  string
+	Memory Size
+	CPUs   float64
+	PIDs   int64
+}
+
+// Size is a number of bytes.
+type Size int64
+
+// Bytes is the size as a plain number.
+func (s Size) Bytes() int64 { return int64(s) }
+
+// String is the size in units of 1024, as "4GiB".
+func (s Size) String() string { return units.BytesSize(float64(s)) }
+
+// Log says what is logged and how.
+type Log struct {
+	Level  string // trace, debug, info, warn or error
+	Format string // auto, console or json
+}
+
+// APIURL is the root of GitHub's REST API, without a slash at the end.
+func (c Config) APIURL() string {
+	if c.GitHub.URL == publicGitHub {
+		return "https://api.github.com"
+	}
+	return c.GitHub.URL + "/api/v3"
+}
+
+// GitURL is where git finds a repository. It holds no credentials.
+func (c Config) GitURL(owner, repo string) string {
+	return c.GitHub.URL + "/" + url.PathEscape(owner) + "/" + url.PathEscape(repo) + ".git"
+}
+
+// Bound is c when the server has its address: where public_url is the default
+// it follows addr, which matters when Listen asks for port 0.
+func (c Config) Bound(addr net.Addr) Config {
+	if c.derivedURL {
+		c.PublicURL = urlOf(addr.String())
+	}
+	return c
+}
+
+// urlOf is the URL of an address that is listened on. One that means every
+// address of the machine is called by the loopback address.
+func urlOf(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return "http://" + listen
+	}
+	switch ip := net.ParseIP(host); {
+	case host == "" || ip != nil && ip.IsUnspecified() && ip.To4() != nil:
+		host = "127.0.0.1"
+	case ip != nil && ip.IsUnspecified():
+		host = "::1"
+	}
+	return "http://" + strings.TrimSuffix(net.JoinHostPort(host, port), ":80")
+}

@@ -1,0 +1,74 @@
+package configs
+
+import (
+	"runtime"
+	"strconv"
+	"strings"
+)
+
+const prefix = "LOKTAR_"
+
+// key is one key of the configuration.
+type key struct {
+	name string
+	// fallback is the default as it would be written; "" is none.
+	fallback func() string
+	secret   bool
+	// set checks a value and puts it into c. The error is a clause that says
+	// what is wrong with the value and what to write.
+	set func(c *Config, value string) error
+}
+
+// variable is the environment variable of a key.
+func (k key) variable() string {
+	return prefix + strings.ToUpper(strings.ReplaceAll(k.name, ".", "_"))
+}
+
+func always(s string) func() string { return func() string { return s } }
+
+func cpus() string { return strconv.Itoa(runtime.NumCPU()) }
+
+// keys are all keys, in the order of the example file.
+var keys = []key{
+	{name: "listen", fallback: always("127.0.0.1:8080"), set: setListen},
+	{name: "public_url", set: setPublicURL},
+	{name: "data_dir", fallback: always("/var/lib/loktar"), set: setDataDir},
+	{name: "github.url", fallback: always(publicGitHub), set: setGitHubURL},
+	{name: "github.app_id", set: setAppID},
+	{name: "github.private_key_file", set: setPrivateKeyFile},
+	{name: "github.webhook_secret", secret: true, set: setWebhookSecret},
+	{name: "github.webhook_secret_file", set: setWebhookSecretFile},
+	{name: "runner.slots", fallback: cpus, set: setSlots},
+	{name: "runner.image", fallback: always("loktar/base"), set: setImage},
+	{name: "runner.memory", fallback: always("4GiB"), set: setMemory},
+	{name: "runner.cpus", fallback: cpus, set: setCPUs},
+	{name: "runner.pids", fallback: always("4096"), set: setPIDs},
+	{name: "log.level", fallback: always("info"), set: setLevel},
+	{name: "log.format", fallback: always("auto"), set: setFormat},
+}
+
+// find is the key of a name, as a file writes it.
+func find(name string) (key, bool) {
+	for _, k := range keys {
+		if k.name == name {
+			return k, true
+		}
+	}
+	return key{}, false
+}
+
+func names() []string {
+	out := make([]string, len(keys))
+	for i, k := range keys {
+		out[i] = k.name
+	}
+	return out
+}
+
+func variables() []string {
+	out := make([]string, len(keys))
+	for i, k := range keys {
+		out[i] = k.variable()
+	}
+	return out
+}

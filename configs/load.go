@@ -1,0 +1,181 @@
+package configs
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/knadh/koanf/providers/confmap"
+	"github.com/knadh/koanf/providers/env/v2"
+	"github.com/knadh/koanf/v2"
+
+	"github.com/dudesons/loktar/configs/internal/value"
+)
+
+// Load reads the configuration: defaults, then the YAML file when its path is
+// not empty, then the LOKTAR_* variables of environ (NAME=VALUE, as os.Environ
+// gives them). An empty variable is as none. Relative paths are relative to
+// the working directory. LOKTAR_SHARED and LOKTAR_TEST_* are for tests and
+// passed over.
+//
+// Everything that is wrong is reported at once, in an *Error. The files that
+// the configuration names are read here, once.
+func Load(file string, environ []string) (Config, error) {
+	l := &loader{values: koanf.New("."), source: map[string]string{}}
+	l.defaults()
+	if file != "" {
+		l.file(file)
+	}
+	l.environment(environ)
+	c := l.config()
+	if len(l.problems) > 0 {
+		return Config{}, &Error{Problems: l.problems}
+	}
+	return c, nil
+}
+
+// loader is the state of one Load.
+type loader struct {
+	values   *koanf.Koanf
+	source   map[string]string // where each key that is not a default comes from
+	layer    map[string]string // where each key of the layer just read comes from
+	problems []Problem
+}
+
+func (l *loader) defaults() {
+	m := map[string]any{}
+	for _, k := range keys {
+		if k.fallback != nil {
+			m[k.name] = k.fallback()
+		}
+	}
+	l.put(m)
+}
+
+// put lays a layer over what is there. koanf copies; it cannot fail.
+func (l *loader) put(m map[string]any) {
+	if err := l.values.Load(confmap.Provider(m, "."), nil); err != nil {
+		l.problems = append(l.problems, Problem{Message: err.Error()})
+	}
+}
+
+func (l *loader) file(path string) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		l.problems = append(l.problems, Problem{Source: path, Message: fmt.Sprintf(
+			"the configuration file cannot be read (%v); write the path of a YAML file, or give none", err)})
+		return
+	}
+	m := map[string]any{}
+	l.layer = map[string]string{}
+	for _, e := range l.yaml(path, data) {
+		k, known := find(e.name)
+		switch {
+		case !known:
+			l.problems = append(l.problems, Problem{Key: e.name, Source: e.source, Message: "is not a key of the configuration" +
+				value.Say(value.Nearest(e.name, names(), nil), "remove it")})
+		case l.layer[e.name] != "":
+			l.problems = append(l.problems, Problem{Key: e.name, Source: e.source, Message: "is there twice; remove one of the two, the other is at " + l.layer[e.name]})
+		case !e.scalar:
+			l.problems = append(l.problems, Problem{Key: e.name, Source: e.source, Message: "has to be one value; write it on the line of the key"})
+		default:
+			m[k.name] = e.value
+			l.layer[k.name] = e.source
+		}
+	}
+	l.put(m)
+	l.settle()
+}
+
+func (l *loader) environment(environ []string) {
+	byVariable := map[string]key{}
+	for _, k := range keys {
+		byVariable[k.variable()] = k
+	}
+	l.layer = map[string]string{}
+	unknown := map[string]bool{}
+	err := l.values.Load(env.Provider(".", env.Opt{
+		Prefix:      prefix,
+		EnvironFunc: func() []string { return environ },
+		TransformFunc: func(name, text string) (string, any) {
+			k, known := byVariable[name]
+			switch {
+			case !known:
+				if name != "LOKTAR_SHARED" && !strings.HasPrefix(name, "LOKTAR_TEST_") && !unknown[name] {
+					unknown[name] = true
+					l.problems = append(l.problems, Problem{Source: name, Message: "is not a variable of Loktar" +
+						value.Say(value.Nearest(name, variables(), nil), "unset it")})
+				}
+				return "", nil
+			case text == "":
+				return "", nil
+			}
+			l.layer[k.name] = name
+			return k.name, text
+		},
+	}), nil)
+	if err != nil {
+		l.problems = append(l.problems, Problem{Message: err.Error()})
+	}
+	l.settle()
+}
+
+// settle ends a layer: a secret that a later layer gives one way wins over
+// one that an earlier layer gave the other way.
+func (l *loader) settle() {
+	const plain, file = "github.webhook_secret", "github.webhook_secret_file"
+	switch hasPlain, hasFile := l.layer[plain] != "", l.layer[file] != ""; {
+	case hasPlain && hasFile:
+		l.problems = append(l.problems, Problem{Key: plain, Source: l.layer[plain], Message: "stands beside " + file + " (" + l.layer[file] + "); remove one of the two"})
+	case hasPlain:
+		l.forget(file)
+	case hasFile:
+		l.forget(plain)
+	}
+	for name, source := range l.layer {
+		l.source[name] = source
+	}
+}
+
+func (l *loader) forget(name string) {
+	l.values.Delete(name)
+	delete(l.source, name)
+}
+
+// config checks the values of all layers.
+func (l *loader) config() Config {
+	var c Config
+	for _, k := range keys {
+		if !l.values.Exists(k.name) {
+			continue
+		}
+		text := l.values.String(k.name)
+		if !k.secret {
+			text = strings.TrimSpace(text)
+		}
+		if err := k.set(&c, text); err != nil {
+			l.problems = append(l.problems, Problem{Key: k.name, Source: l.source[k.name], Value: shown(k, text), Message: err.Error()})
+		}
+	}
+	if !l.values.Exists("public_url") {
+		c.PublicURL, c.derivedURL = urlOf(c.Listen), true
+	}
+	l.require("github.app_id", "", "write the number that the App's settings page shows")
+	l.require("github.private_key_file", "", "write the path of the .pem file that the App's settings page gave you")
+	l.require("github.webhook_secret", "github.webhook_secret_file", "write the secret that the App's settings page has under Webhook, or the path of a file with it")
+	return c
+}
+
+// require reports a key that has no value, unless instead has one.
+func (l *loader) require(name, instead, remedy string) {
+	if l.values.Exists(name) || instead != "" && l.values.Exists(instead) {
+		return
+	}
+	k, _ := find(name)
+	where := k.variable()
+	if instead != "" {
+		k, _ = find(instead)
+		where += " or " + k.variable()
+	}
+	l.problems = append(l.problems, Problem{Key: name, Message: "is not set; " + remedy + ", in the file or as " + where})
+}
