@@ -51,6 +51,7 @@ func TestAffected(t *testing.T) {
 			"a: a changed: x", "b: depends on a", "c: depends on b", "d: depends on a and 2 more"}},
 		"a tie of dependencies": {[]checks.Package{pkg("a"), pkg("b"), pkg("c", "b", "a")}, files("b/x", "a/x"), []string{
 			"a: a changed: x", "b: b changed: x", "c: depends on a and 1 more"}},
+		"a dependency named twice": {[]checks.Package{pkg("a"), pkg("b", "a", "a")}, files("a/x"), []string{"a: a changed: x", "b: depends on a"}},
 		"a rename across packages": {[]checks.Package{pkg("a"), pkg("b"), pkg("c", "a")}, files("a/old", "b/new"), []string{
 			"a: a changed: old", "b: b changed: new", "c: depends on a"}},
 		"a rename that changes the case alone": {[]checks.Package{lib}, files("lib/README", "lib/Readme", "LIB/x"), []string{

@@ -20,17 +20,17 @@ func TestRemainingPath(t *testing.T) {
 	none, done := mk("none"), mk("done", "a")
 	none.Package.TestType = checks.TestNone
 	done.State = checks.StateDone
-	jobs := []*checks.Job{mk("a"), mk("b", "a", "gone"), mk("c", "a"), mk("d", "b", "c"), none, done, mk("new", "none")}
-	past := map[string]time.Duration{"a": 5 * time.Second, "b": 10 * time.Second, "c": 2 * time.Second, "d": 3 * time.Second, "done": time.Hour, "none": time.Hour, "old": -1}
+	jobs := []*checks.Job{mk("a"), mk("short", "a"), mk("b", "a", "gone"), mk("c", "a"), mk("d", "b", "c"), none, done, mk("new", "none")}
+	past := map[string]time.Duration{"short": 1, "zz": time.Hour, "a": 5 * time.Second, "b": 10 * time.Second, "c": 2 * time.Second, "d": 3 * time.Second, "done": time.Hour, "none": time.Hour, "old": -1}
 	want := map[string]time.Duration{
-		"a": 18 * time.Second, "b": 13 * time.Second, "c": 5 * time.Second, "d": 3 * time.Second,
+		"a": 18 * time.Second, "b": 13 * time.Second, "c": 5 * time.Second, "d": 3 * time.Second, "short": 1,
 		"done": 0, "new": 5 * time.Second, "none": 5 * time.Second,
 	}
 	got := plan.RemainingPath(jobs, past)
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
-	if got := plan.RemainingPath(jobs[:2], nil)["a"]; got != 2*time.Minute {
+	if got := plan.RemainingPath([]*checks.Job{jobs[0], jobs[2]}, nil)["a"]; got != 2*time.Minute {
 		t.Errorf("of unknown packages: %s", got)
 	}
 }
