@@ -89,6 +89,7 @@ type Engine struct {
 	running  map[checks.JobID]context.CancelCauseFunc
 	served   map[int64]time.Time // by repository id: when it last got a slot
 	paused   bool                // the runner does not answer; a probe is under way
+	broken   error               // the store refused a step
 }
 
 // activeRun is an unfinished run with its jobs.
@@ -140,9 +141,12 @@ func (e *Engine) Wake() {
 
 // Run recovers what an earlier process left, then works until ctx is done,
 // lets running jobs end within Options.Drain, stops the rest and returns nil.
-// It returns an error when the store cannot be read at the start. Call it
+// It returns an error when the store cannot be read at the start, or when it
+// refuses a step later: then the process should end and start anew. Call it
 // once.
 func (e *Engine) Run(ctx context.Context) error {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
 	// The jobs outlive ctx by the time of the drain.
 	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stop(nil)
@@ -154,6 +158,12 @@ func (e *Engine) Run(ctx context.Context) error {
 	for {
 		timer.Reset(e.plan(ctx))
 		e.start(ctx, work)
+		if e.broken != nil {
+			end()
+			stop(errShutdown)
+			e.drain(ctx, stop)
+			return e.broken
+		}
 		select {
 		case <-ctx.Done():
 			e.drain(ctx, stop)
@@ -195,9 +205,11 @@ func (e *Engine) drain(ctx context.Context, stop context.CancelCauseFunc) {
 }
 
 // commit writes a step, and does not return before it is durable: the loop's
-// state in memory never runs ahead of the store. A store that refuses (disk
-// full) stalls the loop and is tried again; when ctx ends first the step is
-// lost with the process's memory, as in a crash.
+// state in memory never runs ahead of the store. A store that cannot write
+// (disk full) stalls the loop and is tried again; when ctx ends first the
+// step is lost with the process's memory, as in a crash. A step that the
+// store refuses shows that the two have parted: Run ends, and the next start
+// reads the store anew.
 func (e *Engine) commit(ctx context.Context, c checks.Commit) bool {
 	wait := 100 * time.Millisecond
 	for {
@@ -207,6 +219,10 @@ func (e *Engine) commit(ctx context.Context, c checks.Commit) bool {
 				e.o.Report()
 			}
 			return true
+		}
+		if k := checks.KindOf(err); k == checks.KindNotFound || k == checks.KindRefused {
+			e.broken = fmt.Errorf("store refuses a step: %w", err)
+			return false
 		}
 		e.o.Log.Error().Err(err).Msg("the store does not take a step; trying again")
 		select {

@@ -61,6 +61,9 @@ func (e *Engine) launch(work context.Context, run checks.Run, job checks.Job) {
 // a fault of our own.
 func (e *Engine) finish(ctx context.Context, end ended) {
 	delete(e.running, end.id)
+	if e.broken != nil {
+		return // memory and store have parted; the next start knows better
+	}
 	a := e.active[end.id.Run]
 	j := a.byName[end.id.Package]
 	now := time.Now().UTC()
