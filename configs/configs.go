@@ -7,7 +7,6 @@ import (
 	_ "embed"
 	"net"
 	"net/url"
-	"strings"
 
 	units "github.com/docker/go-units"
 )
@@ -118,5 +117,5 @@ func urlOf(listen string) string {
 	case ip != nil && ip.IsUnspecified():
 		host = "::1"
 	}
-	return "http://" + strings.TrimSuffix(net.JoinHostPort(host, port), ":80")
+	return "http://" + net.JoinHostPort(host, port)
 }

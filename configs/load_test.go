@@ -112,7 +112,7 @@ func TestBound(t *testing.T) {
 		t.Errorf("public_url became %s", c.PublicURL)
 	}
 	for listen, want := range map[string]string{
-		":8080": "http://127.0.0.1:8080", "[::]:8080": "http://[::1]:8080", "loktar:80": "http://loktar", "10.0.0.1:443": "http://10.0.0.1:443",
+		":8080": "http://127.0.0.1:8080", "[::]:8080": "http://[::1]:8080", "loktar:80": "http://loktar:80", "10.0.0.1:443": "http://10.0.0.1:443",
 	} {
 		if got := load(t, "", enough(t, "LOKTAR_LISTEN="+listen)).PublicURL; got != want {
 			t.Errorf("listen %s: %s, want %s", listen, got, want)

@@ -199,11 +199,11 @@ b"}`, []string{
 		"1:98 packages[2].pkg_dir: folder `libs/awesom` does not exist; did you mean `libs/awesome`?",
 		"1:127 packages[3].pkg_dir: folder `nothing_like_it` does not exist; create it or write the folder that is meant",
 	}},
-	{"values of words", manifest.Options{}, `{"packages": [{"pkg_name": "lib", "pkg_type": "dokcer", "test_type": "mvn", "type": "libary", "sandbox": "none"}]}`, []string{
+	{"values of words", manifest.Options{}, `{"packages": [{"pkg_name": "lib", "pkg_type": "dokcer", "test_type": "mvn", "type": "librari", "sandbox": "none"}]}`, []string{
 		"1:47 packages[0].pkg_type: `dokcer` is no value of pkg_type; did you mean `docker`?",
 		"1:70 packages[0].test_type: `mvn` is no value of test_type; write `make`, `command` or `no-test`",
-		"1:85 packages[0].type: `libary` is no value of type; did you mean `library`?",
-		"1:106 packages[0].sandbox: `none` is no value of sandbox; write `repository` or `declared`",
+		"1:85 packages[0].type: `librari` is no value of type; did you mean `library`?",
+		"1:107 packages[0].sandbox: `none` is no value of sandbox; write `repository` or `declared`",
 	}},
 	{"kinds of value", manifest.Options{}, `{"packages": [{"pkg_name": "lib", "type": 1, "image": true, "commands": "make ci", "env": [], "retries": "3", "timeout": 30, "network": "false", "git": 1, "resources": "2GiB", "services": [], "cache": {}, "build_info": "s3", "depends_on": null}]}`, []string{
 		"1:43 packages[0].type: is a number but must be a string; write `1` in double quotes",
