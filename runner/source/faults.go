@@ -31,7 +31,7 @@ var faultWords = []struct {
 }{
 	{faultDisk, regexp.MustCompile(`: (No space left on device|Disk quota exceeded|Read-only file system)\s*$`)},
 	{faultNoRef, regexp.MustCompile(`couldn't find remote ref `)},
-	{faultNoCommit, regexp.MustCompile(`not our ref |unadvertised object|shallow roots are not allowed`)},
+	{faultNoCommit, regexp.MustCompile(`not our ref |unadvertised object`)},
 	{faultAuth, regexp.MustCompile(`returned error: 40[13]\b|Authentication failed|could not read (Username|Password)|access denied`)},
 	{faultNoRepository, regexp.MustCompile(`returned error: 404\b|repository '.*' not found|does not appear to be a git repository`)},
 	{faultMoved, regexp.MustCompile(`returned error: 30\d\b|unable to update url base from redirection`)},

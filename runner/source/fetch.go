@@ -61,6 +61,9 @@ func (s *Source) fetch(ctx context.Context, m *mirror, w want) (tip string, err 
 		}
 		tip, err = s.fetchLocked(ctx, m, w)
 	}
+	if errors.Is(err, context.DeadlineExceeded) && checks.KindOf(err) == checks.KindInternal {
+		err = fetchFault(err, w.repo)
+	}
 	if err != nil {
 		return "", fmt.Errorf("fetch %s: %w", w.repo.FullName(), err)
 	}

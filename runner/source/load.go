@@ -104,7 +104,7 @@ func (s *Source) examine(ctx context.Context, m *mirror, head, base string) (Loa
 	}
 	err = s.fill(ctx, m, objects, &l)
 	if checks.KindOf(err) == checks.KindNotFound {
-		err = fmt.Errorf("%w: %v", errBroken, err)
+		err = fmt.Errorf("%w: %s", errBroken, err.Error())
 	}
 	if err = errors.Join(err, objects.Close()); err != nil {
 		return Loaded{}, err

@@ -252,3 +252,46 @@ func TestObjects(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestGitSeesNothingOfTheMachine sets traps in the environment, the home
+// folder and the mirror, and looks whether one was stepped on.
+func TestGitSeesNothingOfTheMachine(t *testing.T) {
+	o, ev := pullRequest(t)
+	home, mark := t.TempDir(), filepath.Join(t.TempDir(), "mark")
+	trap := "#!/bin/sh\necho \"$0\" >>" + mark + "\n"
+	hooks := filepath.Join(home, "hooks")
+	config := "[core]\n\thooksPath = " + hooks + "\n\tfsmonitor = " + hooks + "/post-index-change\n[url \"file:///no/such/\"]\n\tinsteadOf = file://\n"
+	if err := errors.Join(os.Mkdir(hooks, 0o755), os.WriteFile(filepath.Join(home, ".gitconfig"), []byte(config), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{
+		"HOME": home, "XDG_CONFIG_HOME": home, "GIT_DIR": "/no/such", "GIT_WORK_TREE": "/no/such", "GIT_INDEX_FILE": mark, "GIT_TRACE": mark,
+		"GIT_CONFIG_PARAMETERS": "'core.bare'='maybe'", "GIT_CONFIG_GLOBAL": filepath.Join(home, ".gitconfig"), "GIT_OBJECT_DIRECTORY": "/no/such", "GIT_SSH_COMMAND": "false",
+	} {
+		t.Setenv(name, value)
+	}
+	s := o.source(t)
+	m := s.mirror(testRepo)
+	if err := m.ensure(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	own := filepath.Join(m.dir, "hooks")
+	if err := os.MkdirAll(own, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{own, hooks} {
+		for _, hook := range []string{"reference-transaction", "post-index-change", "post-checkout", "pre-auto-gc"} {
+			if err := os.WriteFile(filepath.Join(dir, hook), []byte(trap), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	l := load(t, s, ev)
+	lease(t, s, l.Change.Tree)
+	if err := s.Maintain(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if body, err := os.ReadFile(mark); err == nil {
+		t.Errorf("stepped on: %s", body)
+	}
+}
