@@ -87,8 +87,11 @@ type Sandbox struct {
 	mu      sync.Mutex
 	machine *machine            // nil until the engine told
 	network string              // id of the network for jobs; empty until made
-	live    map[string]struct{} // names of the jobs that run
+	live    map[string]struct{} // names of the jobs that run, and of holders
 	owed    bool                // something could not be removed
+	idle    map[bool][]*holder  // by whether they have a network
+	// noHolder is until when no holder is made.
+	noHolder time.Time
 }
 
 var _ runner.Sandbox = (*Sandbox)(nil)
@@ -137,7 +140,7 @@ func New(_ context.Context, o Options) (*Sandbox, error) {
 	if err != nil {
 		return nil, checks.Errorf(checks.KindConfig, err, "The Docker engine's address is not valid. Check DOCKER_HOST.")
 	}
-	return &Sandbox{o: o, engine: engine, live: make(map[string]struct{})}, nil
+	return &Sandbox{o: o, engine: engine, live: make(map[string]struct{}), idle: make(map[bool][]*holder)}, nil
 }
 
 func setDefault(d *time.Duration, value time.Duration) {
@@ -199,6 +202,13 @@ func (s *Sandbox) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.machine, s.network = nil, ""
+	for _, idle := range s.idle {
+		for _, h := range idle {
+			delete(s.live, h.name)
+			s.owed = true
+		}
+	}
+	clear(s.idle)
 }
 
 // atLeast reports whether a kernel release such as "6.1.0-18-amd64" is not
@@ -231,6 +241,7 @@ func (s *Sandbox) leave(name string, removed bool) {
 func (s *Sandbox) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
+	s.removeHolders(ctx)
 	err := s.removeNetwork(ctx)
 	return errors.Join(err, s.engine.Close())
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/volume"
 	"go.uber.org/goleak"
 
@@ -99,6 +100,7 @@ func benchUp(t testing.TB, change ...func(*docker.Options)) *bench {
 		if err := s.Close(); err != nil {
 			t.Errorf("Close: %v", err)
 		}
+		b.wantNoneOf(filters.Arg("label", docker.LabelInstance+"="+b.instance))
 		b.wantNothingLeft(context.Background())
 	})
 	b.write("Makefile", "ci:\n\t@echo tested\nclean:\n\t@echo cleaned\n")
@@ -116,12 +118,13 @@ func (b *bench) write(name, text string) {
 	}
 }
 
-// wantNothingLeft fails unless everything of this instance is gone.
+// wantNothingLeft fails unless everything of this instance's jobs is gone.
 func (b *bench) wantNothingLeft(ctx context.Context) {
 	b.t.Helper()
 	engine := dockertest.Engine(b.t)
 	label := filters.NewArgs(filters.Arg("label", docker.LabelInstance+"="+b.instance))
-	containers, err := engine.ContainerList(ctx, container.ListOptions{All: true, Filters: label})
+	ofJobs := filters.NewArgs(filters.Arg("label", docker.LabelInstance+"="+b.instance), filters.Arg("label", docker.LabelJob))
+	containers, err := engine.ContainerList(ctx, container.ListOptions{All: true, Filters: ofJobs})
 	if err != nil || len(containers) > 0 {
 		b.t.Errorf("containers left: %v, %v", containers, err)
 	}
@@ -132,6 +135,20 @@ func (b *bench) wantNothingLeft(ctx context.Context) {
 	entries, err := os.ReadDir(b.work)
 	if err != nil || len(entries) > 0 {
 		b.t.Errorf("folders left: %v, %v", entries, err)
+	}
+}
+
+// wantNoneOf fails when a container or network matches.
+func (b *bench) wantNoneOf(filter filters.KeyValuePair) {
+	b.t.Helper()
+	engine, ctx := dockertest.Engine(b.t), context.Background()
+	containers, err := engine.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filter)})
+	if err != nil || len(containers) > 0 {
+		b.t.Errorf("containers left: %v, %v", containers, err)
+	}
+	networks, err := engine.NetworkList(ctx, network.ListOptions{Filters: filters.NewArgs(filter)})
+	if err != nil || len(networks) > 0 {
+		b.t.Errorf("networks left: %v, %v", networks, err)
 	}
 }
 

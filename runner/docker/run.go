@@ -23,6 +23,10 @@ import (
 // end.
 const drainTime = 2 * time.Second
 
+// maxAttempts is how often a job is started when what it needs was gone. The
+// last attempt needs no holder.
+const maxAttempts = 3
+
 // job is one Run.
 type job struct {
 	task    runner.Task
@@ -31,6 +35,7 @@ type job struct {
 	dir     string
 	image   string
 	network string
+	holder  *holder // nil when the job has a network namespace of its own
 	limits  checks.Resources
 	machine machine
 }
@@ -40,48 +45,64 @@ func (s *Sandbox) Run(ctx context.Context, t runner.Task, out runner.Output) (ex
 	if err := s.settle(ctx); err != nil {
 		return exit, err
 	}
-	low := s.lowFiles.Load()
-	exit, err = s.runOnce(ctx, t, out)
-	if err != nil && !low && strings.Contains(err.Error(), "error setting rlimit") {
-		s.lowFiles.Store(true)
-		exit, err = s.runOnce(ctx, t, out)
+	for attempt := 1; ; attempt++ {
+		low := s.lowFiles.Load()
+		var started, holderDied bool
+		exit, started, holderDied, err = s.runOnce(ctx, t, out, attempt < maxAttempts)
+		switch {
+		case err == nil:
+			return exit, nil
+		case started || attempt == maxAttempts:
+		case !low && strings.Contains(err.Error(), "error setting rlimit"):
+			s.lowFiles.Store(true)
+			continue
+		case holderDied && ctx.Err() == nil && checks.KindOf(err) != checks.KindUnavailable:
+			continue
+		}
+		if checks.KindOf(err) == checks.KindUnavailable {
+			s.forget()
+		}
+		return exit, err
 	}
-	if checks.KindOf(err) == checks.KindUnavailable {
-		s.forget()
-	}
-	return exit, err
 }
 
-func (s *Sandbox) runOnce(ctx context.Context, t runner.Task, out runner.Output) (exit runner.Exit, err error) {
+// runOnce runs t in one container. started tells whether a step may have run;
+// holderDied, that the network to join was gone.
+func (s *Sandbox) runOnce(ctx context.Context, t runner.Task, out runner.Output, join bool) (exit runner.Exit, started, holderDied bool, err error) {
 	j := &job{task: t, name: randomName(), nonce: randomName()}
 	if j.machine, err = s.look(ctx); err != nil {
-		return exit, err
+		return exit, false, false, err
 	}
 	if err := mountable(t.Tree); err != nil {
-		return exit, err
+		return exit, false, false, err
 	}
 	image := t.Image
 	if image == "" {
 		image = s.o.Image
 	}
 	if j.image, err = imageName(image); err != nil {
-		return exit, err
+		return exit, false, false, err
 	}
 	j.limits = s.limitsOf(t.Resources, j.machine)
 	j.dir = filepath.Join(s.o.WorkDir, j.name)
 
+	if join {
+		j.holder = s.borrow(ctx, t.Network)
+		defer func() { holderDied = s.giveBack(ctx, j.holder, err != nil) }()
+	}
 	s.enter(j.name)
 	defer func() { s.leave(j.name, s.remove(ctx, j)) }()
 	for _, dir := range []string{j.dir, filepath.Join(j.dir, "upper"), filepath.Join(j.dir, "work")} {
 		if err := os.Mkdir(dir, 0o755); err != nil {
-			return exit, fault(err, "make job folder")
+			return exit, false, false, fault(err, "make job folder")
 		}
 	}
 	id, err := s.create(ctx, j, out)
 	if err != nil {
-		return exit, err
+		return exit, false, false, err
 	}
-	return s.attend(ctx, j, id, out)
+	exit, started, err = s.attend(ctx, j, id, out)
+	return exit, started, false, err
 }
 
 // create makes the container, and first what it lacks: the image, the network.
@@ -94,7 +115,9 @@ func (s *Sandbox) create(ctx context.Context, j *job, out runner.Output) (id str
 	var pulled, remade bool
 	for {
 		j.network = "none"
-		if j.task.Network {
+		if j.holder != nil {
+			j.network = "container:" + j.holder.id
+		} else if j.task.Network {
 			if j.network, err = s.jobNetwork(ctx); err != nil {
 				return "", err
 			}
@@ -132,12 +155,12 @@ func (s *Sandbox) createOnce(ctx context.Context, j *job) (string, error) {
 }
 
 // attend starts the container and stays with it until its end.
-func (s *Sandbox) attend(ctx context.Context, j *job, id string, out runner.Output) (exit runner.Exit, err error) {
+func (s *Sandbox) attend(ctx context.Context, j *job, id string, out runner.Output) (exit runner.Exit, started bool, err error) {
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	stream, err := s.engine.ContainerAttach(life, id, container.AttachOptions{Stream: true, Stdout: true, Stderr: true})
 	if err != nil {
-		return exit, fault(err, "attach to container")
+		return exit, false, fault(err, "attach to container")
 	}
 	p := newProgress(j.task, j.nonce, out)
 	drained := make(chan struct{})
@@ -151,16 +174,18 @@ func (s *Sandbox) attend(ctx context.Context, j *job, id string, out runner.Outp
 	}
 	ended, failed := s.engine.ContainerWait(life, id, container.WaitConditionNextExit)
 	if err := s.start(ctx, j, id); err != nil {
-		finish()
-		return exit, err
+		stream.Close()
+		<-drained
+		return exit, false, err
 	}
 	w := watch{sandbox: s, job: j, id: id, progress: p, out: out}
 	code, err := w.untilEnd(ctx, life, ended, failed)
 	finish()
 	if err != nil {
-		return exit, fault(err, "wait for container")
+		return exit, true, fault(err, "wait for container")
 	}
-	return s.account(life, &w, code)
+	exit, err = s.account(life, &w, code)
+	return exit, true, err
 }
 
 func (s *Sandbox) start(ctx context.Context, j *job, id string) error {
@@ -219,13 +244,22 @@ func (s *Sandbox) account(ctx context.Context, w *watch, code int) (exit runner.
 func (s *Sandbox) remove(ctx context.Context, j *job) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
 	defer cancel()
-	err := s.engine.ContainerRemove(ctx, "loktar-"+j.name, container.RemoveOptions{Force: true, RemoveVolumes: true})
-	if err != nil && !cerrdefs.IsNotFound(err) {
-		zerolog.Ctx(ctx).Warn().Err(err).Str("job", j.task.Job.String()).Msg("container could not be removed; it will be later")
-		return false
+	if !s.removeContainer(ctx, j.name) {
+		return false // what may still be mounted stays
 	}
 	if err := s.removeDir(ctx, j.name, j.image); err != nil {
 		zerolog.Ctx(ctx).Warn().Err(err).Str("job", j.task.Job.String()).Msg("job folder could not be removed; it will be later")
+		return false
+	}
+	return true
+}
+
+// removeContainer removes the container of that name with its volumes, and
+// reports whether it is gone.
+func (s *Sandbox) removeContainer(ctx context.Context, name string) bool {
+	err := s.engine.ContainerRemove(ctx, "loktar-"+name, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	if err != nil && !cerrdefs.IsNotFound(err) {
+		zerolog.Ctx(ctx).Warn().Err(err).Str("container", name).Msg("container could not be removed; it will be later")
 		return false
 	}
 	return true

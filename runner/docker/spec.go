@@ -102,5 +102,8 @@ func (s *Sandbox) spec(j *job) (*container.Config, *container.HostConfig) {
 			},
 		}},
 	}
+	if j.holder != nil {
+		host.Mounts = append(host.Mounts, j.holder.files...)
+	}
 	return config, host
 }

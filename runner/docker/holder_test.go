@@ -1,0 +1,176 @@
+package docker_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+
+	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/runner/docker"
+	"github.com/dudesons/loktar/runner/docker/dockertest"
+)
+
+func TestNothingPassesThroughASharedNetwork(t *testing.T) {
+	b := setUp(t)
+	for _, network := range []bool{false, true} {
+		task := b.task(
+			"if echo 10.0.0.1 forged >> /etc/hosts; then exit 1; fi",
+			"if echo forged > /etc/resolv.conf; then exit 1; fi",
+			"if echo forged > /etc/hostname; then exit 1; fi",
+			"if ip link set lo down 2>/dev/null || ip addr add 10.1.2.3/32 dev lo 2>/dev/null; then exit 1; fi",
+			// The listener closes first, so that its port would be kept waiting.
+			"nc -l -p 8080 -e true & sleep 0.3; nc 127.0.0.1 8080 < /dev/null; wait; nc -l -p 8081 & true",
+		)
+		task.Network = network
+		if exit, out := b.run(task); exit.Code != 0 {
+			t.Fatalf("exit %+v\n%s", exit, out)
+		}
+		task = b.task("grep localhost /etc/hosts; cat /etc/hosts /etc/resolv.conf; echo; cat /proc/net/tcp /proc/net/tcp6")
+		task.Network = network
+		exit, out := b.run(task)
+		if exit.Code != 0 {
+			t.Fatalf("exit %+v\n%s", exit, out)
+		}
+		for _, bad := range []string{"forged", ":1F90", ":1F91"} {
+			if strings.Contains(out, bad) {
+				t.Errorf("%q came through from the job before:\n%s", bad, out)
+			}
+		}
+	}
+}
+
+func TestDeadHolderIsRemade(t *testing.T) {
+	b := setUp(t)
+	engine := dockertest.Engine(t)
+	for _, network := range []bool{false, true} {
+		task := b.task("true")
+		task.Network = network
+		b.run(task)
+		holders, err := engine.ContainerList(t.Context(), container.ListOptions{
+			Filters: filters.NewArgs(filters.Arg("label", docker.LabelInstance+"="+b.instance)),
+		})
+		if err != nil || len(holders) == 0 {
+			t.Fatalf("no holder: %v", err)
+		}
+		for i, h := range holders {
+			if i%2 == 0 {
+				err = engine.ContainerKill(t.Context(), h.ID, "KILL")
+			} else {
+				err = engine.ContainerRemove(t.Context(), h.ID, container.RemoveOptions{Force: true})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if exit, out := b.run(task); exit.Code != 0 {
+			t.Errorf("exit %+v\n%s", exit, out)
+		}
+	}
+}
+
+func TestWithoutTheImageForHolders(t *testing.T) {
+	b := setUp(t, func(o *docker.Options) { o.Image = "127.0.0.1:1/none:none" })
+	for _, network := range []bool{false, true} {
+		task := b.task("ls /sys/class/net")
+		task.Image, task.Network = dockertest.Image(t), network
+		exit, out := b.run(task)
+		if exit.Code != 0 || strings.Contains(out, "eth0") != network {
+			t.Errorf("exit %+v\n%s", exit, out)
+		}
+	}
+}
+
+// engineProxy stands before the engine, so that a test can take the engine
+// away and bring it back.
+type engineProxy struct {
+	path, engine string
+	mu           sync.Mutex
+	listener     net.Listener
+	open         []net.Conn
+	group        sync.WaitGroup
+}
+
+func newProxy(t *testing.T) *engineProxy {
+	t.Helper()
+	host := dockertest.Engine(t).DaemonHost()
+	engine, unix := strings.CutPrefix(host, "unix://")
+	if !unix {
+		t.Skipf("the engine at %s is not on a Unix socket", host)
+	}
+	p := &engineProxy{path: filepath.Join(t.TempDir(), "p.sock"), engine: engine}
+	p.up(t)
+	t.Cleanup(p.down)
+	return p
+}
+
+func (p *engineProxy) up(t *testing.T) {
+	t.Helper()
+	listener, err := net.Listen("unix", p.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.mu.Lock()
+	p.listener = listener
+	p.mu.Unlock()
+	p.group.Go(func() {
+		for {
+			in, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			out, err := net.Dial("unix", p.engine)
+			if err != nil {
+				_ = in.Close()
+				continue
+			}
+			p.mu.Lock()
+			p.open = append(p.open, in, out)
+			p.mu.Unlock()
+			p.group.Go(func() { _, _ = io.Copy(out, in); _ = out.Close() })
+			p.group.Go(func() { _, _ = io.Copy(in, out); _ = in.Close() })
+		}
+	})
+}
+
+func (p *engineProxy) down() {
+	p.mu.Lock()
+	_ = p.listener.Close()
+	for _, c := range p.open {
+		_ = c.Close()
+	}
+	p.open = nil
+	p.mu.Unlock()
+	p.group.Wait()
+}
+
+func TestEngineGoesAwayInTheMiddle(t *testing.T) {
+	proxy := newProxy(t)
+	b := setUp(t, func(o *docker.Options) { o.Host = "unix://" + proxy.path })
+	out := newOutput()
+	done := make(chan error, 1)
+	go func() {
+		_, err := b.Run(t.Context(), b.task("echo up; sleep 300"), out)
+		done <- err
+	}()
+	out.await(t, "up\n")
+	proxy.down()
+	wantKind(t, <-done, checks.KindUnavailable, "does not answer")
+	wantKind(t, b.Ready(t.Context()), checks.KindUnavailable, "does not answer")
+
+	// When the engine is back, the next job first removes what was left.
+	proxy.up(t)
+	if err := b.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if exit, out := b.run(b.task("echo again")); exit.Code != 0 {
+		t.Errorf("exit %+v\n%s", exit, out)
+	}
+	b.wantNothingLeft(context.Background())
+}
