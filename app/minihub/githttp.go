@@ -82,7 +82,7 @@ func (h *Hub) serveGit(w http.ResponseWriter, r *http.Request, g gitRequest) {
 	h.backend(w, r, repo, g.path, login)
 	// The refs moved whether or not the client still listens.
 	if err := repo.refsMoved(h.ctx, login, before); err != nil {
-		log.Printf("minihub: %v", err)
+		h.opts.OnError(err)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log"
 	"net"
 	"net/http"
 	"os"
@@ -43,6 +44,9 @@ type Options struct {
 	// SlowMerge makes the first GET of a pull request after each change
 	// answer "mergeable": null, as GitHub does while it computes.
 	SlowMerge bool
+	// OnError is told of faults of the hub itself that no caller can be told
+	// of; nil prints them to standard error.
+	OnError func(error)
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -106,6 +110,9 @@ func New(o Options) (*Hub, error) {
 	if o.RateLimit == 0 {
 		o.RateLimit = 5000
 	}
+	if o.OnError == nil {
+		o.OnError = func(err error) { log.Printf("minihub: %v", err) }
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -131,17 +138,22 @@ func New(o Options) (*Hub, error) {
 	return h, nil
 }
 
-// Close stops the servers that Listen started, ends deliveries and waits for
-// everything that the hub started. The repositories stay on disk.
+// Close stops the servers that Listen and Serve started, ends deliveries and
+// waits for everything that the hub started, requests for five seconds at
+// most. The repositories stay on disk.
 func (h *Hub) Close() error {
 	h.cancel()
 	h.mu.Lock()
 	servers := h.servers
 	h.servers = nil
 	h.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
 	var errs []error
 	for _, s := range servers {
-		errs = append(errs, s.Close())
+		if err := s.Shutdown(ctx); err != nil {
+			errs = append(errs, s.Close())
+		}
 	}
 	h.work.Wait()
 	return errors.Join(errs...)

@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -74,7 +75,7 @@ func avatar(w http.ResponseWriter, r *http.Request) {
 	for _, c := range login {
 		hue = (hue*31 + int(c)) % 360
 	}
-	letter := template.HTMLEscapeString(string([]rune(login + "?")[:1]))
+	letter := template.HTMLEscapeString(strings.ToUpper(string([]rune(login + "?")[:1])))
 	w.Header().Set("Content-Type", "image/svg+xml")
 	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40"><rect width="40" height="40" rx="8" fill="hsl(%d 50%% 42%%)"/>`+
 		`<text x="20" y="28" font-family="sans-serif" font-size="22" font-weight="600" fill="#fff" text-anchor="middle">%s</text></svg>`, hue, letter)

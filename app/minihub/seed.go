@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -38,6 +39,9 @@ func (h *Hub) createRepo(owner, name string, parent *Repo) (*Repo, error) {
 	}
 	r := &Repo{hub: h, name: name, dir: filepath.Join(h.opts.Dir, "repos", strings.ToLower(owner), strings.ToLower(name)+".git"),
 		defaultBranch: "main", parent: parent, access: map[int64]string{}, pulls: map[int]*pull{}, commits: map[string]*commit{}}
+	if _, err := os.Stat(r.dir); err == nil {
+		return nil, fmt.Errorf("create repository %s/%s: %s is there already; give minihub an empty folder", owner, name, r.dir)
+	}
 	if err := h.initBare(h.ctx, r.dir, r.defaultBranch); err != nil {
 		return nil, fmt.Errorf("create repository %s/%s: %w", owner, name, err)
 	}

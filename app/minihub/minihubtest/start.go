@@ -53,12 +53,16 @@ func Start(t testing.TB) *Hub {
 // StartWith is Start with settings.
 func StartWith(t testing.TB, o Options) *Hub {
 	t.Helper()
+	h := &Hub{t: t}
 	o.Hub.Dir = t.TempDir()
+	if o.Hub.OnError == nil {
+		o.Hub.OnError = h.fault
+	}
 	inner, err := minihub.New(o.Hub)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &Hub{Hub: inner, t: t}
+	h.Hub = inner
 	if Shared(t) == "" {
 		t.Log("the shared folder is missing: requests are not held against GitHub's description")
 	}
@@ -79,6 +83,14 @@ func StartWith(t testing.TB, o Options) *Hub {
 		h.over = true
 	})
 	return h
+}
+
+func (h *Hub) fault(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.over {
+		h.t.Errorf("minihub: %v", err)
+	}
 }
 
 func (h *Hub) record(c Call, allowRefused bool) {
