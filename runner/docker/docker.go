@@ -160,10 +160,12 @@ func mountable(path string) error {
 
 // Ready reports why jobs cannot run now, or nil. It is safe for concurrent use.
 func (s *Sandbox) Ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	asked, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	if _, err := s.engine.Ping(ctx); err != nil {
-		s.forget()
+	if _, err := s.engine.Ping(asked); err != nil {
+		if ctx.Err() == nil {
+			s.forget()
+		}
 		return fault(err, "ask the engine whether it is up")
 	}
 	_, err := s.look(ctx)
@@ -177,6 +179,8 @@ func (s *Sandbox) look(ctx context.Context) (machine, error) {
 	if s.machine != nil {
 		return *s.machine, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
 	info, err := s.engine.Info(ctx)
 	if err != nil {
 		return machine{}, fault(err, "ask the engine about its machine")
@@ -242,6 +246,6 @@ func (s *Sandbox) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	s.removeHolders(ctx)
-	err := s.removeNetwork(ctx)
+	err := errors.Join(s.removeNetwork(ctx), s.settle(ctx))
 	return errors.Join(err, s.engine.Close())
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/volume"
 
@@ -146,4 +147,27 @@ func TestReap(t *testing.T) {
 	if seen, err := engine.ContainerInspect(t.Context(), foreign); err != nil || !seen.State.Running {
 		t.Errorf("another instance's container was touched: %v", err)
 	}
+}
+
+func TestContainerRemovedFromOutside(t *testing.T) {
+	b := setUp(t)
+	engine := dockertest.Engine(t)
+	out := newOutput()
+	done := make(chan error, 1)
+	go func() {
+		_, err := b.Run(t.Context(), b.task("echo up; sleep 300"), out)
+		done <- err
+	}()
+	out.await(t, "up\n")
+	found, err := engine.ContainerList(t.Context(), container.ListOptions{Filters: filters.NewArgs(
+		filters.Arg("label", docker.LabelInstance+"="+b.instance), filters.Arg("label", docker.LabelRun+"=run1"), filters.Arg("label", docker.LabelJob+"=pkg"))})
+	if err != nil || len(found) != 1 {
+		t.Fatalf("the job's container: %v, %v", found, err)
+	}
+	if err := engine.ContainerRemove(t.Context(), found[0].ID, container.RemoveOptions{Force: true}); err != nil {
+		t.Fatal(err)
+	}
+	wantKind(t, <-done, checks.KindUnavailable, "removed the job's container")
+	b.run(b.task("true")) // tidies up first
+	b.wantNothingLeft(t.Context())
 }

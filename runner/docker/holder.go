@@ -63,7 +63,7 @@ func (s *Sandbox) giveBack(ctx context.Context, h *holder, failed bool) (dead bo
 	if failed {
 		seen, err := s.engine.ContainerInspect(ctx, h.id)
 		if err != nil || !seen.State.Running {
-			s.leave(h.name, s.removeContainer(ctx, h.name))
+			s.removeHolder(ctx, h)
 			return true
 		}
 	}
@@ -88,7 +88,7 @@ func (s *Sandbox) makeHolder(ctx context.Context, network bool) (_ *holder, err 
 	s.enter(h.name)
 	defer func() {
 		if err != nil {
-			s.leave(h.name, s.removeContainer(ctx, h.name))
+			s.removeHolder(ctx, h)
 		}
 	}()
 	pids := int64(16)
@@ -132,6 +132,11 @@ func (s *Sandbox) removeHolders(ctx context.Context) {
 	clear(s.idle)
 	s.mu.Unlock()
 	for _, h := range idle {
-		s.leave(h.name, s.removeContainer(ctx, h.name))
+		s.removeHolder(ctx, h)
 	}
+}
+
+func (s *Sandbox) removeHolder(ctx context.Context, h *holder) {
+	gone, _ := s.removeContainer(ctx, h.name) // it has no volumes of ours
+	s.leave(h.name, gone)
 }

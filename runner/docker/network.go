@@ -22,6 +22,8 @@ func (s *Sandbox) jobNetwork(ctx context.Context) (string, error) {
 	if s.network != "" {
 		return s.network, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
 	options := map[string]string{optionICC: "false"}
 	// The engine's own bridge knows how large a packet its machine can send;
 	// other networks do not inherit it.

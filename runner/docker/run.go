@@ -33,7 +33,6 @@ type job struct {
 	name    string // of its container (after "loktar-") and its folder
 	nonce   string
 	dir     string
-	image   string
 	network string
 	holder  *holder // nil when the job has a network namespace of its own
 	limits  checks.Resources
@@ -45,6 +44,20 @@ func (s *Sandbox) Run(ctx context.Context, t runner.Task, out runner.Output) (ex
 	if err := s.settle(ctx); err != nil {
 		return exit, err
 	}
+	if err := mountable(t.Tree); err != nil {
+		return exit, err
+	}
+	if t.Image == "" {
+		t.Image = s.o.Image
+	}
+	if t.Image, err = imageName(t.Image); err != nil {
+		return exit, err
+	}
+	where := "In the image " + t.Image
+	if !t.Network {
+		where += ", without network"
+	}
+	out.Heading(where)
 	for attempt := 1; ; attempt++ {
 		low := s.lowFiles.Load()
 		var started, holderDied bool
@@ -73,16 +86,6 @@ func (s *Sandbox) runOnce(ctx context.Context, t runner.Task, out runner.Output,
 	if j.machine, err = s.look(ctx); err != nil {
 		return exit, false, false, err
 	}
-	if err := mountable(t.Tree); err != nil {
-		return exit, false, false, err
-	}
-	image := t.Image
-	if image == "" {
-		image = s.o.Image
-	}
-	if j.image, err = imageName(image); err != nil {
-		return exit, false, false, err
-	}
 	j.limits = s.limitsOf(t.Resources, j.machine)
 	j.dir = filepath.Join(s.o.WorkDir, j.name)
 
@@ -107,11 +110,6 @@ func (s *Sandbox) runOnce(ctx context.Context, t runner.Task, out runner.Output,
 
 // create makes the container, and first what it lacks: the image, the network.
 func (s *Sandbox) create(ctx context.Context, j *job, out runner.Output) (id string, err error) {
-	where := "In the image " + j.image
-	if !j.task.Network {
-		where += ", without network"
-	}
-	out.Heading(where)
 	var pulled, remade bool
 	for {
 		j.network = "none"
@@ -128,8 +126,8 @@ func (s *Sandbox) create(ctx context.Context, j *job, out runner.Output) (id str
 			return id, nil
 		case cerrdefs.IsNotFound(err) && strings.Contains(err.Error(), "No such image") && !pulled:
 			pulled = true
-			out.Heading("Pulling the image " + j.image)
-			if err := s.pull(ctx, j.image); err != nil {
+			out.Heading("Pulling the image " + j.task.Image)
+			if err := s.pull(ctx, j.task.Image); err != nil {
 				return "", err
 			}
 		case cerrdefs.IsNotFound(err) && strings.Contains(err.Error(), "network") && !remade:
@@ -220,12 +218,15 @@ func (s *Sandbox) account(ctx context.Context, w *watch, code int) (exit runner.
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
 	seen, err := s.engine.ContainerInspect(ctx, w.id)
+	if cerrdefs.IsNotFound(err) || err == nil && (seen.State.Status == container.StateRemoving || seen.State.Dead) {
+		return exit, checks.Errorf(checks.KindUnavailable, err, "Somebody removed the job's container from the Docker engine.")
+	}
 	if err != nil {
 		return exit, fault(err, "inspect container")
 	}
 	shell, step, clean, stepsCode := w.progress.now()
 	if shell == 0 && (code == 126 || code == 127) && !w.stopping() {
-		return exit, checks.Errorf(checks.KindConfig, nil, "The image %s cannot run a shell. Use one that has /bin/sh.", short(w.job.image))
+		return exit, checks.Errorf(checks.KindConfig, nil, "The image %s cannot run a shell. Use one that has /bin/sh.", short(w.job.task.Image))
 	}
 	if clean > 0 {
 		code = stepsCode
@@ -244,25 +245,39 @@ func (s *Sandbox) account(ctx context.Context, w *watch, code int) (exit runner.
 func (s *Sandbox) remove(ctx context.Context, j *job) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
 	defer cancel()
-	if !s.removeContainer(ctx, j.name) {
+	gone, whole := s.removeContainer(ctx, j.name)
+	if !gone {
 		return false // what may still be mounted stays
 	}
-	if err := s.removeDir(ctx, j.name, j.image); err != nil {
+	if err := s.removeDir(ctx, j.name, j.task.Image); err != nil {
 		zerolog.Ctx(ctx).Warn().Err(err).Str("job", j.task.Job.String()).Msg("job folder could not be removed; it will be later")
 		return false
 	}
-	return true
+	return whole
 }
 
-// removeContainer removes the container of that name with its volumes, and
-// reports whether it is gone.
-func (s *Sandbox) removeContainer(ctx context.Context, name string) bool {
-	err := s.engine.ContainerRemove(ctx, "loktar-"+name, container.RemoveOptions{Force: true, RemoveVolumes: true})
-	if err != nil && !cerrdefs.IsNotFound(err) {
-		zerolog.Ctx(ctx).Warn().Err(err).Str("container", name).Msg("container could not be removed; it will be later")
-		return false
+// removeContainer removes the container of that name with its volumes. gone
+// tells that there is no such container now; whole, that its volumes went with
+// it, which is not known when somebody else removed it.
+func (s *Sandbox) removeContainer(ctx context.Context, name string) (gone, whole bool) {
+	name = "loktar-" + name
+	err := s.engine.ContainerRemove(ctx, name, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	if cerrdefs.IsConflict(err) {
+		ended, failed := s.engine.ContainerWait(ctx, name, container.WaitConditionRemoved)
+		select {
+		case <-ended:
+			return true, false
+		case err = <-failed:
+		}
 	}
-	return true
+	switch {
+	case err == nil:
+		return true, true
+	case cerrdefs.IsNotFound(err):
+		return true, false
+	}
+	zerolog.Ctx(ctx).Warn().Err(err).Str("container", name).Msg("container could not be removed; it will be later")
+	return false, false
 }
 
 // settle removes what could not be removed before, now that the engine may

@@ -62,7 +62,7 @@ func (s *Sandbox) spec(j *job) (*container.Config, *container.HostConfig) {
 	}
 	init := true
 	config := &container.Config{
-		Image:        j.image,
+		Image:        j.task.Image,
 		Labels:       labels,
 		Env:          env,
 		User:         "0:0",
