@@ -1,0 +1,271 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/dudesons/loktar/checks"
+)
+
+const (
+	noRun = "There is no such run. Check that the address is whole, or open the run from its pull request."
+	noJob = "There is no such job. Check that the address is whole, or open the job from its pull request."
+)
+
+// page is what every page has.
+type page struct {
+	Title   string
+	Root    string
+	Version string
+	Assets  string // their version
+	Refresh int    // seconds, for readers without scripts; 0 is never
+}
+
+func (s *server) page(r *http.Request, title string) page {
+	return page{Title: title, Root: root(r), Version: s.Version, Assets: assetVersion}
+}
+
+func (s *server) start(w http.ResponseWriter, r *http.Request) {
+	v := struct {
+		page
+		Missing []string
+	}{page: s.page(r, "Loktar")}
+	if s.Ready != nil {
+		ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
+		defer cancel()
+		v.Missing = s.Ready(ctx)
+	}
+	s.show(w, r, http.StatusOK, "start", v)
+}
+
+// links are the addresses at GitHub of what a run is about; empty without
+// GitHubURL.
+type links struct{ Repo, Pull, Commit string }
+
+func (s *server) links(run checks.Run) links {
+	if s.GitHubURL == "" || run.Repo.Owner == "" {
+		return links{}
+	}
+	l := links{Repo: s.GitHubURL + "/" + run.Repo.FullName()}
+	if run.HeadSHA != "" {
+		l.Commit = l.Repo + "/commit/" + run.HeadSHA
+	}
+	if run.PullRequest != nil {
+		l.Pull = l.Repo + "/pull/" + strconv.Itoa(run.PullRequest.Number)
+	}
+	return l
+}
+
+// row is a job in the table of its run.
+type row struct {
+	checks.Job
+	Now  state
+	Took string
+}
+
+func (s *server) run(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("run")
+	if !runID.MatchString(id) {
+		s.missing(w, r, noRun)
+		return
+	}
+	run, err := s.Store.Run(id)
+	if err != nil {
+		s.fault(w, r, err, noRun)
+		return
+	}
+	jobs, err := s.Store.Jobs(id)
+	if err != nil {
+		s.fault(w, r, err, noRun)
+		return
+	}
+	v := struct {
+		page
+		Run   checks.Run
+		Now   state
+		Links links
+		Rows  []row
+	}{page: s.page(r, ""), Run: run, Now: stateOfRun(run, jobs), Links: s.links(run)}
+	v.Title = v.Now.Label + " · " + subject(run)
+	if !run.Done() {
+		v.Refresh = 10
+	}
+	now := time.Now()
+	for _, j := range jobs {
+		line := row{Job: j, Now: stateOf(j), Took: duration(j.Duration())}
+		if j.State == checks.StateRunning {
+			line.Took = since(j.Started, now)
+		}
+		v.Rows = append(v.Rows, line)
+	}
+	s.show(w, r, http.StatusOK, "run", &v)
+}
+
+// subject is what a run is about, in a few words.
+func subject(run checks.Run) string {
+	if run.PullRequest == nil {
+		return run.Repo.FullName()
+	}
+	return run.Repo.FullName() + " #" + strconv.Itoa(run.PullRequest.Number)
+}
+
+// jobView is a job's page but for its log.
+type jobView struct {
+	page
+	Run     checks.Run
+	Job     checks.Job
+	Now     state
+	Links   links
+	Live    bool
+	HasLog  bool
+	From    string // the mark from which the script goes on
+	Skipped string // how much of the log's start is left out
+	Shown   string
+	Size    string
+}
+
+func (s *server) job(w http.ResponseWriter, r *http.Request) {
+	id, ok := jobID(r)
+	if !ok {
+		s.missing(w, r, noJob)
+		return
+	}
+	run, err := s.Store.Run(id.Run)
+	if err != nil {
+		s.fault(w, r, err, noRun)
+		return
+	}
+	job, err := s.Store.Job(id)
+	if err != nil {
+		s.fault(w, r, err, noJob)
+		return
+	}
+	v := jobView{page: s.page(r, ""), Run: run, Job: job, Now: stateOf(job), Links: s.links(run), Live: job.State != checks.StateDone}
+	v.Title = v.Now.Label + " · " + id.Package + " · " + subject(run)
+	if job.State == checks.StateRunning {
+		v.Now.Took = since(job.Started, time.Now())
+	}
+	f, err := s.Logs.Open(id.Run, id.Package)
+	switch {
+	case err == nil:
+		defer f.Close()
+		v.HasLog = true
+	case !errors.Is(err, fs.ErrNotExist):
+		s.fault(w, r, err, noJob)
+		return
+	}
+	from := mark{Line: 1}
+	var rest int64
+	if v.HasLog {
+		var end int64
+		if from, end, err = tailStart(f, s.Tail); err != nil {
+			s.fault(w, r, err, noJob)
+			return
+		}
+		rest, v.Size = end-from.Offset, size(end)
+		if from.Offset > 0 {
+			v.Skipped, v.Shown = size(from.Offset), size(rest)
+		}
+	}
+	head, err := render("job", &v)
+	if err != nil {
+		s.fault(w, r, err, noJob)
+		return
+	}
+	out := s.begin(w, r, http.StatusOK)
+	defer out.Close()
+	v.From = from.String()
+	if _, err = out.Write(head); err != nil {
+		return
+	}
+	if v.HasLog {
+		v.From, err = s.writeLog(out, io.LimitReader(f, rest), from, !v.Live)
+	}
+	var foot []byte
+	if err == nil {
+		foot, err = render("job-end", &v)
+	}
+	if err != nil {
+		s.logError(r, err)
+		return
+	}
+	_, _ = out.Write(foot) // a reader that is gone
+}
+
+// writeLog writes the rows of src, and returns the mark behind the last line
+// that ended. done tells that the last line is whole.
+func (s *server) writeLog(w io.Writer, src io.Reader, from mark, done bool) (string, error) {
+	f := newFollower(src, from)
+	var rows []byte
+	for {
+		var err error
+		var n int
+		rows, n, err = f.next(rows[:0])
+		if _, werr := w.Write(rows); werr != nil {
+			return "", errors.Join(errGone, werr)
+		}
+		if errors.Is(err, io.EOF) && n == 0 {
+			break
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return "", err
+		}
+	}
+	if done {
+		rows = f.rest(rows[:0])
+	} else {
+		rows = f.partial(rows[:0])
+	}
+	if _, err := w.Write(rows); err != nil {
+		return "", errors.Join(errGone, err)
+	}
+	return f.at.String(), nil
+}
+
+func (s *server) elsewhere(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		s.refuse(w, r, http.StatusMethodNotAllowed, "Not here", "These pages can only be read. GitHub's deliveries go to /webhook.")
+		return
+	}
+	s.missing(w, r, "There is no page at this address. Open a run or a log from its pull request.")
+}
+
+func (s *server) missing(w http.ResponseWriter, r *http.Request, text string) {
+	s.refuse(w, r, http.StatusNotFound, "Not found", text)
+}
+
+// fault answers an error of the store or of a log.
+func (s *server) fault(w http.ResponseWriter, r *http.Request, err error, missing string) {
+	switch checks.KindOf(err) {
+	case checks.KindNotFound:
+		s.missing(w, r, missing)
+	case checks.KindUnavailable:
+		s.logError(r, err)
+		w.Header().Set("Retry-After", "10")
+		s.refuse(w, r, http.StatusServiceUnavailable, "Not now", "The server cannot show this at the moment. Reload the page in a little while.")
+	default:
+		s.logError(r, err)
+		s.refuse(w, r, http.StatusInternalServerError, "This is our fault", "The server could not show this page. Its log has the reason; reload the page, or tell who runs it.")
+	}
+}
+
+func (s *server) logError(r *http.Request, err error) {
+	if !errors.Is(err, errGone) {
+		s.Log.Error().Err(err).Str("run", r.PathValue("run")).Str("package", r.PathValue("pkg")).Msg("cannot show page")
+	}
+}
+
+func (s *server) refuse(w http.ResponseWriter, r *http.Request, status int, title, text string) {
+	s.show(w, r, status, "error", struct {
+		page
+		Status  int
+		Heading string
+		Text    string
+	}{s.page(r, title+" · Loktar"), status, title, text})
+}

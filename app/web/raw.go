@@ -1,0 +1,48 @@
+package web
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"net/http"
+	"time"
+)
+
+// raw serves a log as it is in the file, whole or in ranges.
+func (s *server) raw(w http.ResponseWriter, r *http.Request) {
+	id, ok := jobID(r)
+	if !ok {
+		s.missing(w, r, noJob)
+		return
+	}
+	if _, err := s.Store.Job(id); err != nil {
+		s.fault(w, r, err, noJob)
+		return
+	}
+	f, err := s.Logs.Open(id.Run, id.Package)
+	if errors.Is(err, fs.ErrNotExist) {
+		s.missing(w, r, "This job has no log. Either it has printed nothing yet, or it never ran, or its log was removed since.")
+		return
+	}
+	if err != nil {
+		s.fault(w, r, err, noJob)
+		return
+	}
+	defer f.Close()
+	var changed time.Time
+	if st, ok := f.(interface{ Stat() (fs.FileInfo, error) }); ok {
+		if info, err := st.Stat(); err == nil {
+			changed = info.ModTime()
+		}
+	}
+	how := "inline"
+	if r.URL.Query().Has("download") {
+		how = "attachment"
+	}
+	name := id.Run + "-" + id.Package + ".log"
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("Content-Disposition", how+`; filename="`+name+`"`)
+	h.Set("Content-Security-Policy", "default-src 'none'; sandbox; frame-ancestors 'none'")
+	http.ServeContent(w, r, name, changed, io.ReadSeeker(f))
+}
