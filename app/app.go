@@ -1,0 +1,143 @@
+// Package app is the composition root: it joins store, source, runner,
+// engine, report and the HTTP handlers into one server, and is the one
+// package that sees all of them.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/dudesons/loktar/checks/engine"
+	"github.com/dudesons/loktar/checks/report"
+	"github.com/dudesons/loktar/configs"
+	"github.com/dudesons/loktar/runner/source"
+	"github.com/dudesons/loktar/store"
+)
+
+// drain is how long running jobs may go on after the server was told to stop.
+const drain = 10 * time.Second
+
+// Server is a whole Loktar. Make it with New, then call Run once.
+type Server struct {
+	cfg      configs.Config
+	log      zerolog.Logger
+	listener net.Listener
+	http     *http.Server
+	store    *store.Store
+	source   *source.Source
+	jobs     *jobs
+	engine   *engine.Engine
+	report   *report.Reporter
+}
+
+// New opens the store and listens, and starts nothing yet: Run does. Its
+// errors are about the configuration and the machine, and name the remedy.
+// A Docker engine that is down is not an error: jobs wait for it.
+func New(ctx context.Context, cfg configs.Config, log zerolog.Logger, version string) (s *Server, err error) {
+	s = &Server{cfg: cfg, log: log}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("make data_dir: %w", err)
+	}
+	if s.store, err = store.Open(filepath.Join(cfg.DataDir, "loktar.db"), store.Options{}); err != nil {
+		return nil, err
+	}
+	if s.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen); err != nil {
+		return nil, fmt.Errorf("listen: %w. Set `listen` (LOKTAR_LISTEN) to an address that is free", err)
+	}
+	cfg = cfg.Bound(s.listener.Addr())
+	s.cfg = cfg
+
+	hub, err := openHub(cfg, log, version)
+	if err != nil {
+		return nil, err
+	}
+	if s.source, err = openSource(cfg, hub); err != nil {
+		return nil, err
+	}
+	if s.jobs, err = openJobs(ctx, cfg, s.store.InstanceID(), s.source, log); err != nil {
+		return nil, err
+	}
+	s.report = report.New(report.Options{
+		Store: s.store, Sink: hub, BaseURL: cfg.PublicURL, Log: log.With().Str("part", "report").Logger(),
+	})
+	s.engine = engine.New(engine.Options{
+		Store: s.store, Source: changes{s.source}, Runner: s.jobs, Slots: cfg.Runner.Slots,
+		Drain: drain, Report: s.report.Wake, Log: log.With().Str("part", "engine").Logger(),
+	})
+	s.http = s.server(version)
+	return s, nil
+}
+
+// Addr is where the server listens.
+func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// Run serves until ctx is done, then stops in order: no new requests, running
+// jobs end or are put back, the store closes last. It returns an error when
+// the server could not go on.
+func (s *Server) Run(ctx context.Context) error {
+	defer s.close()
+	s.log.Info().Str("listen", s.Addr()).Str("data_dir", s.cfg.DataDir).
+		Int("slots", s.cfg.Runner.Slots).Str("image", s.cfg.Runner.Image).Msg("loktar is up")
+
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve: %w", err)
+		}
+		return nil
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+		s.log.Info().Msg("stopping")
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		if err := s.http.Shutdown(bounded); err != nil {
+			return s.http.Close()
+		}
+		return nil
+	})
+	group.Go(func() error {
+		// Reporting outlives the engine, so that what the drain ends is told.
+		told, stop := context.WithCancel(context.WithoutCancel(ctx))
+		done := make(chan struct{})
+		go func() { s.report.Run(told); close(done) }()
+		err := s.engine.Run(ctx)
+		stop()
+		<-done
+		return err
+	})
+	err := group.Wait()
+	s.log.Info().Msg("stopped")
+	return err
+}
+
+func (s *Server) close() {
+	if s.jobs != nil {
+		s.jobs.close()
+	}
+	if s.source != nil {
+		s.source.Close()
+	}
+	if s.listener != nil {
+		s.listener.Close()
+	}
+	if s.store != nil {
+		if err := s.store.Close(); err != nil {
+			s.log.Error().Err(err).Msg("close the store")
+		}
+	}
+}

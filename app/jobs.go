@@ -1,0 +1,96 @@
+package app
+
+import (
+	"context"
+	"path/filepath"
+	"sync"
+
+	"github.com/rs/zerolog"
+
+	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/configs"
+	"github.com/dudesons/loktar/runner"
+	"github.com/dudesons/loktar/runner/docker"
+	"github.com/dudesons/loktar/runner/source"
+)
+
+// jobs is the engine's Runner: the Docker sandbox on leased worktrees, once
+// what an earlier process left at the engine is gone.
+type jobs struct {
+	*runner.Runner
+	sandbox *docker.Sandbox
+	logDir  string
+	log     zerolog.Logger
+
+	mu     sync.Mutex
+	reaped bool
+}
+
+func openJobs(ctx context.Context, cfg configs.Config, instance string, src *source.Source, log zerolog.Logger) (*jobs, error) {
+	sandbox, err := docker.New(ctx, docker.Options{
+		Instance: instance,
+		WorkDir:  filepath.Join(cfg.DataDir, "work"),
+		Image:    cfg.Runner.Image,
+		Limits:   checks.Resources{CPUs: cfg.Runner.CPUs, Memory: cfg.Runner.Memory.Bytes(), PIDs: cfg.Runner.PIDs},
+	})
+	if err != nil {
+		return nil, err
+	}
+	j := &jobs{sandbox: sandbox, logDir: filepath.Join(cfg.DataDir, "logs"), log: log}
+	j.Runner = runner.New(runner.Options{
+		Sandbox: sandbox, Workspaces: workspaces{src}, LogDir: j.logDir, Slots: cfg.Runner.Slots,
+	})
+	return j, nil
+}
+
+// Ready is nil when jobs can be started: the engine answers, and nothing of
+// an earlier process is left there.
+func (j *jobs) Ready(ctx context.Context) error {
+	if err := j.Runner.Ready(ctx); err != nil {
+		return err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.reaped {
+		return nil
+	}
+	if err := j.sandbox.Reap(ctx); err != nil {
+		j.log.Warn().Err(err).Msg("cannot remove yet what an earlier process left at the Docker engine")
+		return checks.Errorf(checks.KindUnavailable, err, "The Docker engine does not let go of what an earlier process left there.")
+	}
+	j.reaped = true
+	return nil
+}
+
+// Run waits for no engine: while one is missing the job is to be tried again.
+func (j *jobs) Run(ctx context.Context, run checks.Run, job checks.Job) (checks.Result, error) {
+	if job.Package.TestType != checks.TestNone {
+		if err := j.Ready(ctx); err != nil {
+			return checks.Result{}, err
+		}
+	}
+	return j.Runner.Run(ctx, run, job)
+}
+
+func (j *jobs) close() {
+	if err := j.sandbox.Close(); err != nil {
+		j.log.Warn().Err(err).Msg("something stays at the Docker engine until the next start")
+	}
+}
+
+// workspaces lends out worktrees, and brings back a tree that the mirror lost.
+type workspaces struct{ source *source.Source }
+
+func (w workspaces) Lease(ctx context.Context, run checks.Run) (string, func(), error) {
+	lease, err := w.source.Lease(ctx, run.Repo, run.Tree)
+	if checks.KindOf(err) == checks.KindNotFound {
+		if err := w.source.Restore(ctx, run); err != nil {
+			return "", nil, err
+		}
+		lease, err = w.source.Lease(ctx, run.Repo, run.Tree)
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	return lease.Dir, lease.Release, nil
+}
