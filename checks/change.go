@@ -24,7 +24,31 @@ type Change struct {
 	// Manifest is nil when ManifestBlob is empty or Problems is not.
 	Manifest *Manifest
 	Problems []Problem
+	// Commits are those on the head's side since the merge base, oldest
+	// first. They are nil and CommitsUnknown is true when they could not be
+	// listed; rules about commits then hold back nothing.
+	Commits        []CommitInfo
+	CommitsUnknown bool
+	// AuthorTrusted: the pull request's author may write to the repository,
+	// as GitHub says. Only such a person's NOBUILD counts.
+	AuthorTrusted bool
+	// Links are the symbolic links of the tested tree that lead into another
+	// folder than their own.
+	Links []Link
 	// BaseManifest is loktar.json at MergeBase, nil when it has none or it
 	// does not parse.
 	BaseManifest *Manifest
+}
+
+// Link is a symbolic link. Both paths are from the repository's root and
+// clean; Target is what it leads to after one step.
+type Link struct {
+	Path, Target string
+}
+
+// CommitInfo is a commit of a pull request.
+type CommitInfo struct {
+	SHA     string
+	Subject string   // the first line of its message; hostile text
+	Files   []string // what it changed against its first parent
 }

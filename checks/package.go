@@ -113,6 +113,27 @@ type Manifest struct {
 	Ignore       []string // globs: a change affects none
 	// Warnings are about things that are right and yet will surprise.
 	Warnings []Problem
+	// Edges are dependencies that files of the packages tell of, beside those
+	// of DependsOn; an edge may stand in both.
+	Edges []Edge
+	// Unread are files that could not be read for dependencies. What they
+	// would have said is not known, so their packages count as affected.
+	Unread []FileProblem
+}
+
+// Edge says that package From needs package To because of a line of a file.
+type Edge struct {
+	From, To string
+	File     string // from the repository's root
+	Line     int    // from 1; 0 when the whole file says it
+}
+
+// FileProblem is a file of a package that could not be read for dependencies.
+type FileProblem struct {
+	Package string
+	File    string // from the repository's root
+	Line    int    // from 1; 0 when it is not known
+	Message string
 }
 
 // Problem is one thing wrong in loktar.json, at one place.

@@ -26,6 +26,10 @@ type Reason struct {
 	Subject string `json:"subject,omitempty"`
 	// Dir is the package's folder, for ReasonFile.
 	Dir string `json:"dir,omitempty"`
+	// File and Line are where an inferred dependency was read; "" for a
+	// declared one.
+	File string `json:"file,omitempty"`
+	Line int    `json:"line,omitempty"`
 	// More counts further files or packages of the same kind that are not
 	// listed.
 	More int `json:"more,omitempty"`

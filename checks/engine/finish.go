@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/dudesons/loktar/checks"
@@ -73,7 +74,7 @@ func (e *Engine) finish(ctx context.Context, end ended) {
 	again := false
 	switch {
 	case j.Doomed != "":
-	case end.cause == errShutdown && (end.err != nil || end.result.Outcome == checks.OutcomeCancelled):
+	case errors.Is(end.cause, errShutdown) && (end.err != nil || end.result.Outcome == checks.OutcomeCancelled):
 		again = true
 		log.Info().Msg("stopped by the shutdown; runs again at the next start")
 	case checks.KindOf(end.err) == checks.KindUnavailable:

@@ -1,15 +1,11 @@
 package docker_test
 
 import (
-	"bytes"
 	"context"
 	"strconv"
 	"testing"
 	"time"
 
-	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/client"
-	"github.com/docker/docker/pkg/stdcopy"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/dudesons/loktar/checks"
@@ -45,7 +41,7 @@ func benchmarkJobs(b *testing.B, network bool) {
 	image := dockertest.Image(b)
 	var ours, bare time.Duration
 	ctx := b.Context()
-	warm := func(int) error { return bareJob(ctx, engine, image, network) }
+	warm := func(int) error { return dockertest.BareJob(ctx, engine, image, network) }
 	if err := together(2, warm); err != nil {
 		b.Fatal(err)
 	}
@@ -84,46 +80,4 @@ func together(n int, f func(int) error) error {
 		group.Go(func() error { return f(i) })
 	}
 	return group.Wait()
-}
-
-// bareJob is the least that runs one container and has its output.
-func bareJob(ctx context.Context, engine *client.Client, image string, network bool) error {
-	init, pids := true, int64(4096)
-	mode := container.NetworkMode("none")
-	if network {
-		mode = "bridge"
-	}
-	made, err := engine.ContainerCreate(ctx, &container.Config{
-		Image: image, AttachStdout: true, AttachStderr: true,
-		Cmd: []string{"/bin/sh", "-c", "printf 'ci:\\n\\t@echo tested\\nclean:\\n\\t@echo cleaned\\n' > Makefile; make ci; make clean"},
-	}, &container.HostConfig{
-		LogConfig: container.LogConfig{Type: "none"}, NetworkMode: mode, Init: &init,
-		CapDrop: []string{"ALL"}, SecurityOpt: []string{"no-new-privileges:true"},
-		Resources: container.Resources{Memory: 4 << 30, MemorySwap: 4 << 30, PidsLimit: &pids},
-	}, nil, nil, "")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		_ = engine.ContainerRemove(ctx, made.ID, container.RemoveOptions{Force: true, RemoveVolumes: true})
-	}()
-	stream, err := engine.ContainerAttach(ctx, made.ID, container.AttachOptions{Stream: true, Stdout: true, Stderr: true})
-	if err != nil {
-		return err
-	}
-	defer stream.Close()
-	ended, failed := engine.ContainerWait(ctx, made.ID, container.WaitConditionNextExit)
-	if err := engine.ContainerStart(ctx, made.ID, container.StartOptions{}); err != nil {
-		return err
-	}
-	var out bytes.Buffer
-	if _, err := stdcopy.StdCopy(&out, &out, stream.Reader); err != nil {
-		return err
-	}
-	select {
-	case <-ended:
-		return nil
-	case err := <-failed:
-		return err
-	}
 }
