@@ -115,10 +115,12 @@ func (e *Engine) load(ctx context.Context, ev checks.Event, rerunOf *checks.Run)
 }
 
 // again decides what becomes of an event that could not be planned: true when
-// it stays pending and is tried later.
+// it stays pending and is tried later, because what is missing may come back
+// or the operator may mend it.
 func (e *Engine) again(p planned) bool {
 	log := eventLog(e.o.Log, p.event)
-	if checks.KindOf(p.err) != checks.KindUnavailable || time.Since(p.event.Received) > patience {
+	k := checks.KindOf(p.err)
+	if k != checks.KindUnavailable && k != checks.KindConfig || time.Since(p.event.Received) > patience {
 		delete(e.retries, p.event.Delivery)
 		log.Error().Err(p.err).Msg("cannot plan")
 		return false
