@@ -165,7 +165,7 @@ func show(ctx context.Context, o Options, hub *minihub.Hub, hubURL string) error
 // give bounds how long the demo waits for the checks to end.
 const give = 10 * time.Minute
 
-// follow prints each change of a commit's checks until the aggregate is
+// follow prints each change of a commit's checks until all of them are
 // concluded.
 func (p *printer) follow(ctx context.Context, hub *minihub.Hub, sha string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, give, fmt.Errorf("the checks did not end within %s", give))
@@ -173,18 +173,31 @@ func (p *printer) follow(ctx context.Context, hub *minihub.Hub, sha string) erro
 	for done := false; !done; {
 		var news []minihub.CheckRun
 		err := hub.Wait(ctx, func(v *minihub.View) bool {
-			news = p.news(v.CheckRuns(fullName, sha))
-			return len(news) > 0
+			all := v.CheckRuns(fullName, sha)
+			news, done = p.news(all), concluded(all)
+			return done || len(news) > 0
 		})
 		if err != nil {
 			return errors.Join(context.Cause(ctx), err)
 		}
 		for _, c := range news {
 			p.progress(c)
-			done = done || c.Name == aggregate && c.Status == "completed"
 		}
 	}
 	return nil
+}
+
+// concluded reports whether all check runs are, the aggregate among them:
+// what it stands for was there before it ended.
+func concluded(all []minihub.CheckRun) bool {
+	ended := false
+	for _, c := range all {
+		if c.Status != "completed" {
+			return false
+		}
+		ended = ended || c.Name == aggregate
+	}
+	return ended
 }
 
 const aggregate = "loktar"
