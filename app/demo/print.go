@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -69,11 +70,20 @@ func (p *printer) table(all []minihub.CheckRun, pullURL string) {
 	fmt.Fprintln(p.out)
 	w := tabwriter.NewWriter(p.out, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(w, "  CHECK\tCONCLUSION\tTIME\tLOG")
+	slices.SortFunc(all, func(a, b minihub.CheckRun) int { return cmp.Or(last(a)-last(b), cmp.Compare(a.Name, b.Name)) })
 	for _, c := range all {
 		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", c.Name, cmp.Or(c.Conclusion, c.Status), seconds(c), c.DetailsURL)
 	}
 	w.Flush()
 	fmt.Fprintf(p.out, "\n  not affected, so not run: web-front\n  the pull request: %s\n", pullURL)
+}
+
+// last puts the aggregate below what it stands for.
+func last(c minihub.CheckRun) int {
+	if c.Name == aggregate {
+		return 1
+	}
+	return 0
 }
 
 func seconds(c minihub.CheckRun) string {
