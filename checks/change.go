@@ -51,4 +51,7 @@ type CommitInfo struct {
 	SHA     string
 	Subject string   // the first line of its message; hostile text
 	Files   []string // what it changed against its first parent
+	// Merge: it has several parents. What it brings in is told by the commits
+	// that it merges, or by nobody: then it came from the base.
+	Merge bool
 }

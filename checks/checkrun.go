@@ -38,6 +38,8 @@ func (o Outcome) Conclusion() Conclusion {
 		return ConclusionTimedOut
 	case OutcomeErrored:
 		return ConclusionActionRequired
+	case OutcomeSkipped:
+		return ConclusionSkipped
 	}
 	return ConclusionCancelled
 }

@@ -37,6 +37,9 @@ const (
 	OutcomeSuperseded Outcome = "superseded"
 	// OutcomeCancelled: somebody, or the end of the pull request, stopped it.
 	OutcomeCancelled Outcome = "cancelled"
+	// OutcomeSkipped: its author asked that nothing be run. GitHub lets it
+	// pass where its check is required.
+	OutcomeSkipped Outcome = "skipped"
 )
 
 // Passed reports whether dependents may start.

@@ -175,6 +175,7 @@ func TestOutcomeConclusion(t *testing.T) {
 		checks.OutcomeTimedOut:   checks.ConclusionTimedOut,
 		checks.OutcomeErrored:    checks.ConclusionActionRequired,
 		checks.OutcomeHeldBack:   checks.ConclusionCancelled,
+		checks.OutcomeSkipped:    checks.ConclusionSkipped,
 		checks.OutcomeSuperseded: checks.ConclusionCancelled,
 		checks.OutcomeCancelled:  checks.ConclusionCancelled,
 	} {
@@ -213,6 +214,13 @@ func TestReasonText(t *testing.T) {
 		"global input changed: a":                  {Kind: checks.ReasonGlobal, Subject: "a"},
 		"its entry in loktar.json changed":         {Kind: checks.ReasonEntry},
 		"depends on awesome_lib":                   {Kind: checks.ReasonDependency, Subject: "awesome_lib"},
+		"depends on lib (api/go.mod:7) and 1 more": {Kind: checks.ReasonDependency, Subject: "lib", File: "api/go.mod", Line: 7, More: 1},
+		"depends on lib (go.work)":                 {Kind: checks.ReasonDependency, Subject: "lib", File: "go.work"},
+		"web/a links to lib/a, which changed":      {Kind: checks.ReasonLink, Subject: "lib/a", File: "web/a", Dir: "lib/a"},
+		"web/conf links to lib/conf, which changed: lib/conf/x and 2 more": {
+			Kind: checks.ReasonLink, Subject: "lib/conf/x", File: "web/conf", Dir: "lib/conf", More: 2},
+		"its dependencies could not be read: api/go.mod:3: unknown directive": {
+			Kind: checks.ReasonUnread, File: "api/go.mod", Line: 3, Subject: "unknown directive"},
 		"depends on a and 3 more":                  {Kind: checks.ReasonDependency, Subject: "a", More: 3},
 		"depended on a, no longer listed":          {Kind: checks.ReasonRemoved, Subject: "a"},
 		"everything is affected: the base is gone": {Kind: checks.ReasonEverything, Subject: "the base is gone"},

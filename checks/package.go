@@ -126,6 +126,7 @@ type Edge struct {
 	From, To string
 	File     string // from the repository's root
 	Line     int    // from 1; 0 when the whole file says it
+	Cyclic   bool   // closes a cycle: it counts for what is affected, not for the order
 }
 
 // FileProblem is a file of a package that could not be read for dependencies.

@@ -13,6 +13,8 @@ const (
 	ReasonEntry      ReasonKind = "entry"      // its entry in loktar.json changed
 	ReasonDependency ReasonKind = "dependency" // it depends on an affected package
 	ReasonRemoved    ReasonKind = "removed"    // it depended on a package that is no longer listed
+	ReasonLink       ReasonKind = "link"       // what a symbolic link of its leads to changed
+	ReasonUnread     ReasonKind = "unread"     // a file that tells its dependencies could not be read
 	ReasonEverything ReasonKind = "everything" // all packages count as affected
 	ReasonRerun      ReasonKind = "rerun"      // somebody asked for it
 )
@@ -20,14 +22,16 @@ const (
 // Reason is one cause of a package's being affected.
 type Reason struct {
 	Kind ReasonKind `json:"kind"`
-	// Subject is the changed file (file: below Dir; input, global: from the
-	// root), the package depended on (dependency, removed), the login of who
-	// asked (rerun), or why (everything).
+	// Subject is the changed file (file: below Dir; input, global, link: from
+	// the root), the package depended on (dependency, removed), the login of
+	// who asked (rerun), or what is wrong (everything, unread).
 	Subject string `json:"subject,omitempty"`
-	// Dir is the package's folder, for ReasonFile.
+	// Dir is the package's folder, for ReasonFile; for ReasonLink it is what
+	// the link leads to.
 	Dir string `json:"dir,omitempty"`
-	// File and Line are where an inferred dependency was read; "" for a
-	// declared one.
+	// File and Line are where an inferred dependency was read (dependency; ""
+	// for a declared one) or could not be (unread). For ReasonLink File is the
+	// link. Line is 0 where the whole file is meant.
 	File string `json:"file,omitempty"`
 	Line int    `json:"line,omitempty"`
 	// More counts further files or packages of the same kind that are not
@@ -55,15 +59,33 @@ func (r Reason) String() string {
 	case ReasonEntry:
 		return "its entry in " + ManifestFile + " changed"
 	case ReasonDependency:
+		if r.File != "" {
+			return "depends on " + r.Subject + " (" + r.place() + ")" + more
+		}
 		return "depends on " + r.Subject + more
 	case ReasonRemoved:
 		return "depended on " + r.Subject + more + ", no longer listed"
+	case ReasonLink:
+		leads := r.File + " links to " + r.Dir + ", which changed"
+		if r.Dir == r.Subject && r.More == 0 {
+			return leads
+		}
+		return leads + ": " + r.Subject + more
+	case ReasonUnread:
+		return "its dependencies could not be read: " + r.place() + ": " + r.Subject + more
 	case ReasonEverything:
 		return "everything is affected: " + r.Subject
 	case ReasonRerun:
 		return "asked for by " + r.Subject
 	}
 	return string(r.Kind)
+}
+
+func (r Reason) place() string {
+	if r.Line > 0 {
+		return fmt.Sprintf("%s:%d", r.File, r.Line)
+	}
+	return r.File
 }
 
 // PlannedJob is a package of a plan.
@@ -75,6 +97,10 @@ type PlannedJob struct {
 	// Carried is the job of an earlier run whose result stands in this one;
 	// it is not run again and gets no new check run. Nil for all others.
 	Carried *Job
+	// Skip, when not empty, says in one sentence why the job is not run: it
+	// ends at once as OutcomeSkipped. Either all jobs of a plan have it or
+	// none.
+	Skip string
 }
 
 // Plan is what is to be done about an event.
@@ -93,6 +119,9 @@ type Plan struct {
 	Ignored      int
 	// Warnings are plain text in one line each, as hostile as loktar.json.
 	Warnings []string
+	// Notes tell what a rule of loktar.json kept from running, in the same
+	// form. They are for information; nothing is wrong.
+	Notes []string
 }
 
 // Verdict is the conclusion of a run that needs no job, or could have none.

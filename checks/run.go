@@ -34,6 +34,7 @@ type Run struct {
 	UnownedCount int      `json:"unowned_count,omitempty"`
 	Ignored      int      `json:"ignored,omitempty"`
 	Warnings     []string `json:"warnings,omitempty"`
+	Notes        []string `json:"notes,omitempty"`
 }
 
 // Done reports whether nothing of the run is left to do.
