@@ -42,34 +42,38 @@ type Server struct {
 // New opens the store and listens, and starts nothing yet: Run does. Its
 // errors are about the configuration and the machine, and name the remedy.
 // A Docker engine that is down is not an error: jobs wait for it.
-func New(ctx context.Context, cfg configs.Config, log zerolog.Logger, version string) (s *Server, err error) {
-	s = &Server{cfg: cfg, log: log}
-	defer func() {
-		if err != nil {
-			s.close()
-		}
-	}()
-	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
-		return nil, fmt.Errorf("make data_dir: %w", err)
-	}
-	if s.store, err = store.Open(filepath.Join(cfg.DataDir, "loktar.db"), store.Options{}); err != nil {
+func New(ctx context.Context, cfg configs.Config, log zerolog.Logger, version string) (*Server, error) {
+	s := &Server{cfg: cfg, log: log}
+	if err := s.open(ctx, version); err != nil {
+		s.close()
 		return nil, err
 	}
-	if s.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen); err != nil {
-		return nil, fmt.Errorf("listen: %w. Set `listen` (LOKTAR_LISTEN) to an address that is free", err)
+	return s, nil
+}
+
+// open opens and joins the parts. After an error some of them are open.
+func (s *Server) open(ctx context.Context, version string) (err error) {
+	if err := os.MkdirAll(s.cfg.DataDir, 0o700); err != nil {
+		return fmt.Errorf("make data_dir: %w", err)
 	}
-	cfg = cfg.Bound(s.listener.Addr())
-	s.cfg = cfg
+	if s.store, err = store.Open(filepath.Join(s.cfg.DataDir, "loktar.db"), store.Options{}); err != nil {
+		return err
+	}
+	if s.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", s.cfg.Listen); err != nil {
+		return fmt.Errorf("listen: %w. Set `listen` (LOKTAR_LISTEN) to an address that is free", err)
+	}
+	s.cfg = s.cfg.Bound(s.listener.Addr())
+	cfg, log := s.cfg, s.log
 
 	hub, err := openHub(cfg, log, version)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if s.source, err = openSource(cfg, hub); err != nil {
-		return nil, err
+		return err
 	}
 	if s.jobs, err = openJobs(ctx, cfg, s.store.InstanceID(), s.source, log); err != nil {
-		return nil, err
+		return err
 	}
 	s.report = report.New(report.Options{
 		Store: s.store, Sink: hub, BaseURL: cfg.PublicURL, Log: log.With().Str("part", "report").Logger(),
@@ -79,7 +83,7 @@ func New(ctx context.Context, cfg configs.Config, log zerolog.Logger, version st
 		Drain: drain, Report: s.report.Wake, Log: log.With().Str("part", "engine").Logger(),
 	})
 	s.http = s.server(version)
-	return s, nil
+	return nil
 }
 
 // Addr is where the server listens.
@@ -108,6 +112,10 @@ func (s *Server) Run(ctx context.Context) error {
 		if err := s.http.Shutdown(bounded); err != nil {
 			return s.http.Close()
 		}
+		return nil
+	})
+	group.Go(func() error {
+		s.jobs.tidy(ctx)
 		return nil
 	})
 	group.Go(func() error {
