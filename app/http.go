@@ -9,6 +9,7 @@ import (
 
 	"github.com/dudesons/loktar/app/web"
 	"github.com/dudesons/loktar/app/webhook"
+	"github.com/dudesons/loktar/checks"
 )
 
 // server is the HTTP side: the webhook, the health checks and the pages.
@@ -57,7 +58,7 @@ func (s *Server) whatIsMissing(ctx context.Context) []string {
 		missing = append(missing, "The store cannot be read.")
 	}
 	if err := s.jobs.Ready(ctx); err != nil {
-		missing = append(missing, "The Docker engine does not answer. Events are kept and jobs wait for it.")
+		missing = append(missing, checks.PublicText(err, "The Docker engine cannot run jobs.")+" Events are kept, and jobs wait.")
 	}
 	return missing
 }

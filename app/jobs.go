@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -60,6 +61,18 @@ func (j *jobs) Ready(ctx context.Context) error {
 	}
 	j.reaped = true
 	return nil
+}
+
+// tidy removes what an earlier process left at the engine, also when no job
+// asks for it: it tries until that is done, or ctx is.
+func (j *jobs) tidy(ctx context.Context) {
+	for wait := time.Second; j.Ready(ctx) != nil; wait = min(2*wait, 30*time.Second) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
 }
 
 // Run waits for no engine: while one is missing the job is to be tried again.
