@@ -63,7 +63,8 @@ repository are affected, tests each in a container of its own on this machine,
 and shows each as a check on the pull request.
 
   loktar demo     see it at work, on this machine alone
-  loktar serve    run the server`,
+  loktar serve    run the server
+  loktar lint     check a loktar.json`,
 		Version:       version,
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -72,7 +73,7 @@ and shows each as a check on the pull request.
 	}
 	cmd.SetVersionTemplate("loktar {{.Version}}\n")
 	cmd.CompletionOptions.HiddenDefaultCmd = true
-	cmd.AddCommand(serveCommand(), demoCommand(), versionCommand())
+	cmd.AddCommand(serveCommand(), demoCommand(), lintCommand(), versionCommand())
 	return cmd
 }
 
