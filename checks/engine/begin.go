@@ -15,8 +15,8 @@ import (
 // begin makes a run of a planned event: the run, its jobs, what it takes the
 // place of and what GitHub is to be told, in one step.
 func (e *Engine) begin(ctx context.Context, p planned) {
-	e.stale = true
-	delete(e.planning, laneOf(p.event))
+	l := laneOf(p.event)
+	delete(e.planning, l)
 	if p.err != nil {
 		if e.again(p) {
 			return
@@ -24,6 +24,8 @@ func (e *Engine) begin(ctx context.Context, p planned) {
 		p.plan = faultPlan(p.err)
 	}
 	delete(e.retries, p.event.Delivery)
+	// Only then is there something to read: the inbox may be long.
+	e.stale = e.stale || e.queue[l]
 
 	now := time.Now().UTC()
 	a := e.newRun(p, now)
@@ -106,14 +108,16 @@ func (e *Engine) index(a *activeRun) {
 }
 
 // supersede drops what a new run takes the place of: for a new push all that
-// is unfinished of the pull request, for a re-run the same packages only.
+// is unfinished of the pull request, for a re-run the same packages of the same
+// commit only. The pull request may have a newer commit by now, whose checks
+// count and go on.
 func (e *Engine) supersede(a *activeRun, p planned) dropped {
 	detail := fmt.Sprintf("A newer run of this pull request took its place, at %.7s.", a.run.HeadSHA)
 	return e.drop(checks.OutcomeSuperseded, detail, func(r *checks.Run, j *checks.Job) bool {
 		if !samePull(r, a.run.Repo.ID, a.run.PullRequest) {
 			return false
 		}
-		return p.rerunOf == nil || a.byName[j.Package.Name] != nil
+		return p.rerunOf == nil || r.HeadSHA == a.run.HeadSHA && a.byName[j.Package.Name] != nil
 	})
 }
 

@@ -84,7 +84,9 @@ type Engine struct {
 	active   map[string]*activeRun
 	stale    bool      // the store may hold events that plan has not seen
 	due      time.Time // when plan has to look again in any case
+	passed   int       // how many events plan passed over last time
 	planning map[lane]bool
+	queue    map[lane]bool     // lanes that may have more events than the one under way
 	retries  map[string]*retry // by delivery
 	running  map[checks.JobID]context.CancelCauseFunc
 	served   map[int64]time.Time // by repository id: when it last got a slot
@@ -124,6 +126,7 @@ func New(o Options) *Engine {
 		probes:   make(chan struct{}),
 		active:   map[string]*activeRun{},
 		planning: map[lane]bool{},
+		queue:    map[lane]bool{},
 		retries:  map[string]*retry{},
 		running:  map[checks.JobID]context.CancelCauseFunc{},
 		served:   map[int64]time.Time{},

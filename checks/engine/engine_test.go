@@ -372,6 +372,25 @@ func TestRerunOfARedPackage(t *testing.T) {
 	}
 }
 
+func TestRerunOfAnOlderCommitLeavesTheNewerOneAlone(t *testing.T) {
+	w := newWorld(t)
+	w.accept(pull(1, "s1"))
+	old := w.runOf("s1", 1)
+	w.done(old.ID)
+	w.runner.mu.Lock()
+	gate := make(chan struct{})
+	w.runner.gates["lib"] = gate
+	w.runner.mu.Unlock()
+	w.accept(pull(1, "s2"))
+	next := w.runOf("s2", 1)
+	w.until("lib to start", func() bool { return slices.Contains(w.outcomes(next.ID), "lib running") })
+	w.accept(rerun(old, checks.AggregateName))
+	again := w.runOf("s1", 2)
+	close(gate)
+	w.want(w.done(next.ID), "lib passed", "api passed", "web passed", "doc passed")
+	w.want(w.done(again.ID), "lib passed", "api passed", "web passed", "doc passed")
+}
+
 func TestRerunOfAVerdictPlansAnew(t *testing.T) {
 	w := newWorld(t)
 	w.source.errs["s1"] = []error{checks.Errorf(checks.KindNotFound, nil, "The branch is gone.")}
@@ -403,6 +422,26 @@ func TestARepositoryThatCannotBeReadYetIsTriedAgain(t *testing.T) {
 	if w.source.loads != 2 {
 		t.Errorf("read %d times", w.source.loads)
 	}
+}
+
+// TestEventsThatWaitHideNoOthers has more events wait for their repository
+// than the loop looks at in one turn.
+func TestEventsThatWaitHideNoOthers(t *testing.T) {
+	w := newWorld(t)
+	w.source.errs["gone"] = slices.Repeat([]error{checks.Errorf(checks.KindUnavailable, nil, "GitHub is down")}, 100_000)
+	var all sync.WaitGroup
+	for i := range 1100 {
+		ev := pull(100+i, "gone")
+		ev.Delivery, ev.Repo, ev.Received = fmt.Sprintf("gone-%d", i), pets, time.Now()
+		all.Go(func() {
+			if _, err := w.store.Accept(context.Background(), ev); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	w.accept(pull(1, "s1"))
+	w.want(w.done(w.runOf("s1", 1).ID), "lib passed", "api passed", "web passed", "doc passed")
 }
 
 func TestOurFaultIsNotAVerdict(t *testing.T) {

@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	// pendingBatch bounds how many accepted events the loop looks at in one turn.
+	// pendingBatch bounds how many accepted events the loop looks at in one
+	// turn, beside those that wait.
 	pendingBatch = 1000
 	// patience is how long an event is tried again while its repository
 	// cannot be read; then it ends in an error check.
@@ -50,16 +51,22 @@ func (e *Engine) plan(ctx context.Context) time.Duration {
 	if !e.stale && time.Now().Before(e.due) {
 		return time.Until(e.due)
 	}
-	pending, err := e.o.Store.Pending(pendingBatch)
+	// Those that were passed over last time will be again, and must not hide
+	// the ones behind them.
+	limit := pendingBatch + e.passed
+	pending, err := e.o.Store.Pending(limit)
 	if err != nil {
 		e.o.Log.Error().Err(err).Msg("cannot read accepted events; trying again")
 		return time.Second
 	}
-	e.stale, e.due = false, time.Now().Add(idle)
+	e.stale, e.due, e.passed = false, time.Now().Add(idle), 0
+	clear(e.queue)
 	behind := map[lane]bool{}
 	for _, ev := range pending {
 		l := laneOf(ev)
 		if behind[l] {
+			e.queue[l] = true
+			e.passed++
 			continue
 		}
 		behind[l] = true
@@ -67,9 +74,12 @@ func (e *Engine) plan(ctx context.Context) time.Duration {
 			if r.due.Before(e.due) {
 				e.due = r.due
 			}
+			e.passed++
 			continue
 		}
 		if e.planning[l] {
+			e.queue[l] = true // it may be another event than the one under way
+			e.passed++
 			continue
 		}
 		switch ev.Kind {
@@ -83,7 +93,7 @@ func (e *Engine) plan(ctx context.Context) time.Duration {
 			e.load(ctx, ev, nil)
 		}
 	}
-	if len(pending) == pendingBatch {
+	if len(pending) == limit {
 		e.due = time.Now().Add(time.Second)
 	}
 	return time.Until(e.due)
@@ -133,6 +143,9 @@ func (e *Engine) again(p planned) bool {
 	wait := min(time.Second<<min(r.attempts, 10), 5*time.Minute)
 	r.attempts++
 	r.due = time.Now().Add(wait)
+	if r.due.Before(e.due) {
+		e.due = r.due
+	}
 	log.Warn().Err(p.err).Dur("again_in", wait).Msg("cannot read the repository yet")
 	return true
 }
