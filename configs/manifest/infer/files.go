@@ -71,3 +71,9 @@ func problemf(line int, format string, args ...any) error {
 	}
 	return fmt.Errorf("line %d: %s", max(1, line), text.String())
 }
+
+// inOrder sorts the needs of a file by their lines.
+func inOrder(f Facts) Facts {
+	slices.SortStableFunc(f.Needs, func(a, b Need) int { return a.Line - b.Line })
+	return f
+}
