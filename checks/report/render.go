@@ -44,15 +44,17 @@ func Package(run checks.Run, j checks.Job, base string) checks.CheckRun {
 	case j.Result.Detail != "":
 		b.WriteString(markdown.Text(j.Result.Detail) + "\n\n")
 	}
-	fmt.Fprintf(&b, "**Why it ran:** %s\n\n", reasons(j.Reasons, 5))
+	fmt.Fprintf(&b, "**%s:** %s\n\n", why(j), reasons(j.Reasons, 5))
 	if j.State == checks.StateQueued && len(j.Needs) > 0 {
 		fmt.Fprintf(&b, "**Waits for:** %s\n\n", names(j.Needs, 20))
 	}
-	fmt.Fprintf(&b, "**Tested:** %s\n\n", tested(run))
+	if ran(j) {
+		fmt.Fprintf(&b, "**Tested:** %s\n\n", tested(run))
+	}
 	if j.Attempt > 1 {
 		fmt.Fprintf(&b, "**Attempt:** %d. Earlier ones were lost through no fault of the code.\n\n", j.Attempt)
 	}
-	if j.State != checks.StateQueued && j.Package.TestType != checks.TestNone && !j.Started.IsZero() {
+	if ran(j) && j.Package.TestType != checks.TestNone {
 		fmt.Fprintf(&b, "[Open the log](%s)\n", cr.DetailsURL)
 	}
 	cr.Summary = markdown.Clip(b.String(), maxSummary)

@@ -53,9 +53,9 @@ func TestPackage(t *testing.T) {
 		summary    string
 	}{
 		{"queued", testJob("api", "lib"), checks.StatusQueued, "", "Waiting for its turn",
-			"**Why it ran:** libs/api changed: main.py and 2 more\n\n**Waits for:** `lib`\n\n**Tested:** `abcdef0` merged into `main` at `0123456`\n\n"},
+			"**Why it will run:** libs/api changed: main.py and 2 more\n\n**Waits for:** `lib`\n\n"},
 		{"running again", running, checks.StatusInProgress, "", "Running make ci",
-			"**Why it ran:** libs/lib changed: main.py and 2 more\n\n**Tested:** `abcdef0` merged into `main` at `0123456`\n\n**Attempt:** 2. Earlier ones were lost through no fault of the code.\n\n[Open the log](https://ci.example.org/runs/r1/lib)\n"},
+			"**Why it runs:** libs/lib changed: main.py and 2 more\n\n**Tested:** `abcdef0` merged into `main` at `0123456`\n\n**Attempt:** 2. Earlier ones were lost through no fault of the code.\n\n[Open the log](https://ci.example.org/runs/r1/lib)\n"},
 		{"passed", ended(testJob("lib"), checks.Result{Outcome: checks.OutcomePassed}, 65*time.Second), checks.StatusCompleted, checks.ConclusionSuccess, "Passed in 1 min 5 s",
 			"**Why it ran:** libs/lib changed: main.py and 2 more\n\n**Tested:** `abcdef0` merged into `main` at `0123456`\n\n[Open the log](https://ci.example.org/runs/r1/lib)\n"},
 		{"failed", ended(testJob("lib"), checks.Result{Outcome: checks.OutcomeFailed, ExitCode: 2, Detail: "`make ci` exited with 2."}, time.Second), checks.StatusCompleted, checks.ConclusionFailure, "Failed after 1.0 s",
@@ -63,7 +63,7 @@ func TestPackage(t *testing.T) {
 		{"our fault", ended(testJob("lib"), checks.Result{Outcome: checks.OutcomeErrored, Detail: "The disk is full."}, 0), checks.StatusCompleted, checks.ConclusionActionRequired, "Loktar could not run this",
 			"**This is a fault of the server, not of the code.** The disk is full.\n\nPress Re-run when it is mended.\n\n**Why it ran:** libs/lib changed: main.py and 2 more\n\n**Tested:** `abcdef0` merged into `main` at `0123456`\n\n[Open the log](https://ci.example.org/runs/r1/lib)\n"},
 		{"held back", held, checks.StatusCompleted, checks.ConclusionCancelled, "Not run: lib did not pass",
-			"`api` depends on [lib](https://ci.example.org/runs/r1/lib), which did not pass. A re-run of `lib` runs this too.\n\n**Why it ran:** libs/api changed: main.py and 2 more\n\n**Tested:** `abcdef0` merged into `main` at `0123456`\n\n"},
+			"`api` depends on [lib](https://ci.example.org/runs/r1/lib), which did not pass. A re-run of `lib` runs this too.\n\n**Why it should have run:** libs/api changed: main.py and 2 more\n\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			cr := Package(testRun(), tt.job, base)

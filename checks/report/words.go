@@ -88,6 +88,22 @@ func command(p checks.Package) string {
 	return "make ci"
 }
 
+// ran reports whether an attempt of the job was started that counts.
+func ran(j checks.Job) bool { return j.State != checks.StateQueued && !j.Started.IsZero() }
+
+// why introduces the reasons of a job.
+func why(j checks.Job) string {
+	switch {
+	case ran(j) && j.State == checks.StateRunning:
+		return "Why it runs"
+	case ran(j):
+		return "Why it ran"
+	case j.State == checks.StateQueued:
+		return "Why it will run"
+	}
+	return "Why it should have run"
+}
+
 // reasons is why a job is in its run, as Markdown on one line.
 func reasons(rs []checks.Reason, most int) string {
 	out := ""
