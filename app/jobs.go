@@ -55,7 +55,11 @@ func (j *jobs) Ready(ctx context.Context) error {
 	if j.reaped {
 		return nil
 	}
-	if err := j.sandbox.Reap(ctx); err != nil {
+	switch err := j.sandbox.Reap(ctx); {
+	case checks.KindOf(err) == checks.KindConfig:
+		// A folder that no job uses is no reason to keep all jobs waiting.
+		j.log.Error().Err(err).Msg("something of an earlier process stays in the work folder")
+	case err != nil:
 		j.log.Warn().Err(err).Msg("cannot remove yet what an earlier process left at the Docker engine")
 		return checks.Errorf(checks.KindUnavailable, err, "The Docker engine does not let go of what an earlier process left there.")
 	}

@@ -15,12 +15,17 @@ import (
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/volume"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/dudesons/loktar/checks"
 )
 
 // Reap removes every container, volume, network and folder that earlier
 // processes of this instance left behind. What belongs to a Run that is under
 // way stays, and so does everything without this instance's label. It is safe
 // for concurrent use.
+//
+// An error of kind KindConfig means that only folders are left, which nothing
+// uses and which somebody has to look at.
 func (s *Sandbox) Reap(ctx context.Context) error {
 	s.reaping.Lock()
 	defer s.reaping.Unlock()
@@ -96,14 +101,18 @@ func gone(err error, verb string) error {
 // may be out of reach for a server that is not root; then a container of the
 // given image removes it.
 func (s *Sandbox) removeDir(ctx context.Context, name, image string) error {
-	err := os.RemoveAll(filepath.Join(s.o.WorkDir, name))
+	err := removeTree(filepath.Join(s.o.WorkDir, name))
 	if errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EPERM) {
 		err = s.removeDirByEngine(ctx, name, image)
 	}
-	if err != nil {
+	switch {
+	case err == nil:
+		return nil
+	case checks.KindOf(err) == checks.KindUnavailable || ctx.Err() != nil:
 		return fmt.Errorf("remove job folder: %w", err)
 	}
-	return nil
+	return checks.Errorf(checks.KindConfig, fmt.Errorf("remove job folder: %w", err),
+		"A job's folder in data_dir/work cannot be removed. Look at the disk, and remove %s by hand.", name)
 }
 
 func (s *Sandbox) removeDirByEngine(ctx context.Context, name, image string) error {
