@@ -1,11 +1,7 @@
 package graph
 
 import (
-	"bytes"
-	"encoding/json"
-	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/dudesons/loktar/checks"
 )
@@ -19,10 +15,19 @@ type Changes struct {
 	Removed []Removed
 	// Everything, when not empty, says why every package is affected.
 	Everything string
+	// Rewired are packages of which a file that is not theirs tells other
+	// dependencies than before, see Graph.Rewired.
+	Rewired []Rewired
+}
+
+// Rewired is a package, and the changed file that told its dependencies or
+// tells them now.
+type Rewired struct {
+	Package, File string
 }
 
 // Removed is a package that is no longer listed, and those that depended on
-// it and are still there.
+// it, as they declared or as was inferred, and are still there; sorted.
 type Removed struct {
 	Name       string
 	Dependents []string
@@ -47,7 +52,7 @@ func Compare(base, head *checks.Manifest) Changes {
 	for i := range head.Packages {
 		p := &head.Packages[i]
 		after[p.Name] = true
-		if old := before[p.Name]; old == nil || !sameEntry(old, p) {
+		if old := before[p.Name]; old == nil || !checks.SameEntry(*old, *p) {
 			c.Entries = append(c.Entries, p.Name)
 		}
 	}
@@ -61,56 +66,76 @@ func Compare(base, head *checks.Manifest) Changes {
 	if len(place) == 0 {
 		return c
 	}
+	depended := func(from, to string) {
+		if at, gone := place[to]; gone && after[from] {
+			c.Removed[at].Dependents = append(c.Removed[at].Dependents, from)
+		}
+	}
 	for i := range base.Packages {
-		p := &base.Packages[i]
-		if !after[p.Name] {
-			continue
+		for _, d := range base.Packages[i].DependsOn {
+			depended(base.Packages[i].Name, d)
 		}
-		for _, d := range sorted(p.DependsOn) {
-			if at, gone := place[d]; gone {
-				c.Removed[at].Dependents = append(c.Removed[at].Dependents, p.Name)
-			}
-		}
+	}
+	for _, e := range base.Edges {
+		depended(e.From, e.To)
+	}
+	for i := range c.Removed {
+		c.Removed[i].Dependents = sorted(c.Removed[i].Dependents)
 	}
 	return c
 }
 
-func sameEntry(a, b *checks.Package) bool {
-	if reflect.DeepEqual(a, b) {
-		return true
+// Rewired finds the packages whose inferred dependencies a changed file that
+// another owns, or nobody, adds or takes away: a go.work, or requirements that
+// several include. base is the manifest before the change, with its edges; nil
+// is as one without any.
+func (g *Graph) Rewired(base *checks.Manifest, files []string) []Rewired {
+	var before []checks.Edge
+	if base != nil {
+		before = base.Edges
 	}
-	before, err := canonical(*a)
-	if err != nil {
-		return false
+	if slices.Equal(before, g.edges) {
+		return nil
 	}
-	after, err := canonical(*b)
-	return err == nil && bytes.Equal(before, after)
-}
-
-// canonical is p's entry in one form: lists whose order means nothing are
-// sorted, and an empty list is as none. Commands and Clean run in their
-// order, and it stays.
-func canonical(p checks.Package) ([]byte, error) {
-	for _, list := range []*[]string{
-		&p.DependsOn, &p.DependenciesType, &p.ExcludeKeywords, &p.Inputs, &p.Secrets,
-		&p.Artifacts, &p.Reports, &p.BuildInfo.ExtraVersions,
-	} {
-		*list = sorted(*list)
+	type told struct{ from, to, file string }
+	now := make(map[told]bool)
+	owners := g.owners()
+	foreign := func(e checks.Edge) bool {
+		i, listed := g.byName[e.From]
+		return listed && owners.of(e.File) != i
 	}
-	p.Cache = slices.Clone(p.Cache)
-	for i := range p.Cache {
-		p.Cache[i].Paths = sorted(p.Cache[i].Paths)
-	}
-	slices.SortStableFunc(p.Cache, func(a, b checks.Cache) int { return strings.Compare(a.Key, b.Key) })
-	if p.Services != nil {
-		services := make(map[string]checks.Service, len(p.Services))
-		for name, s := range p.Services {
-			s.Ports = slices.Compact(slices.Sorted(slices.Values(s.Ports)))
-			services[name] = s
+	for _, e := range g.edges {
+		if foreign(e) {
+			now[told{e.From, e.To, e.File}] = false
 		}
-		p.Services = services
 	}
-	return json.Marshal(p)
+	byFile := map[string][]string{}
+	for _, e := range before {
+		if !foreign(e) {
+			continue
+		}
+		at := told{e.From, e.To, e.File}
+		if _, still := now[at]; still {
+			now[at] = true
+		} else {
+			byFile[e.File] = append(byFile[e.File], e.From)
+		}
+	}
+	for at, was := range now {
+		if !was {
+			byFile[at.file] = append(byFile[at.file], at.from)
+		}
+	}
+	if len(byFile) == 0 {
+		return nil
+	}
+	var out []Rewired
+	for _, f := range files {
+		for _, name := range sorted(byFile[f]) {
+			out = append(out, Rewired{Package: name, File: f})
+		}
+	}
+	return out
 }
 
 // sorted is list as a set: a sorted copy, each once.

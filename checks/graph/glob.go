@@ -99,7 +99,11 @@ func (m *globMatcher) match(path string) []int32 {
 		return nil
 	}
 	m.hits = m.hits[:0]
-	along, here := m.paths.lookup(path)
+	along, node := m.paths.lookup(path)
+	var here []glob
+	if node != nil {
+		here = node.values
+	}
 	for _, globs := range [2][]glob{along, here} {
 		for i := range globs {
 			if g := &globs[i]; g.matches(path) && !slices.Contains(m.hits, g.id) {

@@ -28,6 +28,20 @@ func (t *trie[T]) node(path string) *trie[T] {
 	return t
 }
 
+// below calls do with each value beneath the node, in no order. The node may
+// be nil.
+func (t *trie[T]) below(do func(T)) {
+	if t == nil {
+		return
+	}
+	for _, kid := range t.children {
+		for _, v := range kid.values {
+			do(v)
+		}
+		kid.below(do)
+	}
+}
+
 // walker looks paths up in a trie. It remembers the last folder: git lists
 // the files of a folder one after the other. One goroutine uses it.
 type walker[T any] struct {
@@ -39,17 +53,16 @@ type walker[T any] struct {
 }
 
 // lookup returns the values at the folders of path, from the root down, and
-// those at path itself. Both are valid until the next call.
-func (w *walker[T]) lookup(path string) (along, here []T) {
+// the node at path itself, nil when there is none. The values are valid until
+// the next call.
+func (w *walker[T]) lookup(path string) (along []T, here *trie[T]) {
 	slash := strings.LastIndexByte(path, '/')
 	dir := path[:max(slash, 0)]
 	if !w.known || dir != w.dir {
 		w.enter(dir)
 	}
 	if w.node != nil && w.node.children != nil {
-		if n := w.node.children[path[slash+1:]]; n != nil {
-			here = n.values
-		}
+		here = w.node.children[path[slash+1:]]
 	}
 	return w.along, here
 }
