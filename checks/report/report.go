@@ -6,7 +6,6 @@ package report
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -63,10 +62,15 @@ type Reporter struct {
 	flight  map[checks.CheckKey]bool
 	waits   map[checks.CheckKey]*wait
 	doubted map[checks.CheckKey]bool // a create may have reached GitHub unknown to us
+	told    map[string]time.Time     // by run: when its aggregate last told of progress
 }
 
+// wait keeps a row back until it is due.
 type wait struct {
-	due     time.Time
+	due time.Time
+	rev uint64
+	// backoff is nil when the row is kept back to tell of progress less
+	// often; then a newer revision ends the wait.
 	backoff *backoff.ExponentialBackOff
 }
 
@@ -76,10 +80,21 @@ type sent struct {
 	err error
 	// doubt: a create was sent and its answer did not come.
 	doubt bool
+	// early: nothing was sent, as the run goes on and told of it just now.
+	early time.Duration
+	// progress: what was sent was no end.
+	progress bool
 }
 
-// batch bounds how many rows one turn looks at.
-const batch = 2000
+const (
+	// batch bounds how many rows one turn looks at, beside those that wait.
+	batch = 2000
+	// progressGap is the least time between two tellings of a run's progress.
+	// Each job changes the aggregate twice, and GitHub counts writes.
+	progressGap = 3 * time.Second
+	// lastWords is how long rows are delivered after Run's context is done.
+	lastWords = 5 * time.Second
+)
 
 // New makes a reporter; Run starts it.
 func New(o Options) *Reporter {
@@ -93,6 +108,7 @@ func New(o Options) *Reporter {
 		flight:  map[checks.CheckKey]bool{},
 		waits:   map[checks.CheckKey]*wait{},
 		doubted: map[checks.CheckKey]bool{},
+		told:    map[string]time.Time{},
 	}
 }
 
@@ -105,9 +121,12 @@ func (r *Reporter) Wake() {
 	}
 }
 
-// Run delivers until ctx is done, then waits for the requests under way. Rows
-// that are left are delivered by the next process. Call it once.
+// Run delivers until ctx is done, and then for at most five seconds what is
+// due at that time. Rows that are left are delivered by the next process. Call
+// it once.
 func (r *Reporter) Run(ctx context.Context) {
+	work, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
 	// A row without an id that an earlier process left may have been created
 	// at GitHub without our hearing of it.
 	rows, err := r.o.Store.Outbox(1 << 30)
@@ -122,10 +141,11 @@ func (r *Reporter) Run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		timer.Reset(r.dispatch(ctx))
+		timer.Reset(r.dispatch(work))
 		select {
 		case <-ctx.Done():
-			for len(r.flight) > 0 {
+			defer time.AfterFunc(lastWords, end).Stop()
+			for r.dispatch(work); len(r.flight) > 0; r.dispatch(work) {
 				r.ended(<-r.ends)
 			}
 			return
@@ -143,7 +163,7 @@ func (r *Reporter) dispatch(ctx context.Context) time.Duration {
 	if len(r.flight) >= r.o.Workers || ctx.Err() != nil {
 		return next
 	}
-	rows, err := r.o.Store.Outbox(batch)
+	rows, err := r.o.Store.Outbox(batch + len(r.waits) + len(r.flight))
 	if err != nil {
 		r.o.Log.Error().Err(err).Msg("cannot read the outbox; trying again")
 		return time.Second
@@ -157,7 +177,7 @@ func (r *Reporter) dispatch(ctx context.Context) time.Duration {
 			if len(r.flight) >= r.o.Workers {
 				return next
 			}
-			if w := r.waits[row.Key]; w != nil {
+			if w := r.waits[row.Key]; w != nil && (w.backoff != nil || w.rev == row.Rev) {
 				if left := time.Until(w.due); left > 0 {
 					next = min(next, left)
 					continue
@@ -166,65 +186,14 @@ func (r *Reporter) dispatch(ctx context.Context) time.Duration {
 			r.flight[row.Key] = true
 			look := r.doubted[row.Key] && row.CheckRunID == 0
 			crowded := len(rows) > 4*r.o.Workers
-			go func() { r.ends <- r.send(context.WithoutCancel(ctx), row, look, crowded) }()
+			rest := time.Duration(0)
+			if at, ok := r.told[row.Key.Run]; ok && aggregate {
+				rest = progressGap - time.Since(at)
+			}
+			go func() { r.ends <- r.send(ctx, row, look, crowded, rest) }()
 		}
 	}
 	return next
-}
-
-// requestTimeout bounds the delivery of one row.
-const requestTimeout = 2 * time.Minute
-
-// send delivers one row. look asks GitHub first whether the check run is
-// there already; crowded leaves out writes that tell of progress only.
-func (r *Reporter) send(ctx context.Context, row checks.OutboxRow, look, crowded bool) sent {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	s := sent{row: row}
-	cr, err := r.render(row.Key)
-	if err != nil {
-		s.err = err
-		return s
-	}
-	id := row.CheckRunID
-	if look {
-		if id, s.err = r.o.Sink.Find(ctx, cr); s.err != nil {
-			s.doubt = true
-			return s
-		}
-	}
-	if id != 0 && crowded && cr.Status == checks.StatusInProgress && row.Key.Name != checks.AggregateName {
-		s.err = r.o.Store.Delivered(ctx, row.Key, row.Rev, id)
-		return s
-	}
-	created := id == 0
-	if id, s.err = r.o.Sink.Put(ctx, cr, id); s.err != nil {
-		s.doubt = created
-		return s
-	}
-	if s.err = r.o.Store.Delivered(ctx, row.Key, row.Rev, id); s.err != nil {
-		s.doubt = created
-	}
-	return s
-}
-
-func (r *Reporter) render(key checks.CheckKey) (checks.CheckRun, error) {
-	run, err := r.o.Store.Run(key.Run)
-	if err != nil {
-		return checks.CheckRun{}, fmt.Errorf("read run: %w", err)
-	}
-	if key.Name == checks.AggregateName {
-		jobs, err := r.o.Store.Jobs(key.Run)
-		if err != nil {
-			return checks.CheckRun{}, fmt.Errorf("read jobs: %w", err)
-		}
-		return Aggregate(run, jobs, r.o.BaseURL), nil
-	}
-	job, err := r.o.Store.Job(checks.JobID{Run: key.Run, Package: key.Name})
-	if err != nil {
-		return checks.CheckRun{}, fmt.Errorf("read job: %w", err)
-	}
-	return Package(run, job, r.o.BaseURL), nil
 }
 
 // ended takes the end of a delivery: done, given up, or tried again later.
@@ -234,9 +203,20 @@ func (r *Reporter) ended(s sent) {
 	if s.doubt {
 		r.doubted[key] = true
 	}
+	if s.early > 0 {
+		r.waits[key] = &wait{due: time.Now().Add(s.early), rev: s.row.Rev}
+		return
+	}
 	if s.err == nil {
 		delete(r.waits, key)
 		delete(r.doubted, key)
+		switch {
+		case key.Name != checks.AggregateName:
+		case s.progress:
+			r.told[key.Run] = time.Now()
+		default:
+			delete(r.told, key.Run)
+		}
 		return
 	}
 	log := r.o.Log.With().Str("run", key.Run).Str("check", key.Name).Logger()
@@ -245,11 +225,12 @@ func (r *Reporter) ended(s sent) {
 		log.Error().Err(s.err).Msg("GitHub will not take this check run; given up")
 		if err := r.o.Store.Discard(context.Background(), key, s.row.Rev, s.err.Error()); err == nil {
 			delete(r.waits, key)
+			delete(r.doubted, key)
 			return
 		}
 	}
 	w := r.waits[key]
-	if w == nil {
+	if w == nil || w.backoff == nil {
 		w = &wait{backoff: &backoff.ExponentialBackOff{
 			InitialInterval: 500 * time.Millisecond, Multiplier: 2, RandomizationFactor: 0.3, MaxInterval: 2 * time.Minute,
 		}}

@@ -28,9 +28,14 @@ type sink struct {
 	lost   bool                      // with an error: the create is done all the same
 	finds  int
 	during func() // called inside Put
+	hangs  bool   // Put ends with its context alone
 }
 
-func (s *sink) Put(_ context.Context, cr checks.CheckRun, id int64) (int64, error) {
+func (s *sink) Put(ctx context.Context, cr checks.CheckRun, id int64) (int64, error) {
+	if s.hangs {
+		<-ctx.Done()
+		return 0, ctx.Err()
+	}
 	if s.during != nil {
 		s.during()
 	}
