@@ -53,6 +53,10 @@ type PullRequest struct {
 	Head   Ref    `json:"head"`
 	Base   Ref    `json:"base"`
 	Draft  bool   `json:"draft,omitempty"`
+	// Updated is when the pull request last changed before the event, as
+	// GitHub says, to the second. Zero when it does not. Events come in any
+	// order; this tells which is older.
+	Updated time.Time `json:"updated,omitzero"`
 }
 
 // Fork reports whether the head branch is not in the base's own repository.

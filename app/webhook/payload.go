@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/dudesons/loktar/checks"
 )
@@ -23,6 +24,8 @@ type payload struct {
 		User  user   `json:"user"`
 		Head  ref    `json:"head"`
 		Base  ref    `json:"base"`
+		// Updated is text here: one that is no time is no reason to refuse.
+		Updated string `json:"updated_at"`
 	} `json:"pull_request"`
 	Changes struct {
 		Base *struct{} `json:"base"` // set when the base branch was changed
@@ -172,6 +175,9 @@ func (p *payload) pullRequest(repo checks.Repo) (pr *checks.PullRequest, refused
 		Title:  bounded(p.PullRequest.Title),
 		Author: p.PullRequest.User.account(),
 		Draft:  p.PullRequest.Draft,
+	}
+	if at, err := time.Parse(time.RFC3339, p.PullRequest.Updated); err == nil {
+		pr.Updated = at.UTC()
 	}
 	if pr.Head, refused = p.PullRequest.Head.ref("pull_request.head"); refused != nil {
 		return nil, refused

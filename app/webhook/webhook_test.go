@@ -159,6 +159,8 @@ func TestEvents(t *testing.T) {
 	gone.PullRequest.Head.Repo = checks.Repo{}
 	nobody := pull(checks.EventPullRequest, "pull_request.opened")
 	nobody.PullRequest.Author, nobody.Sender.Login = checks.User{}, ""
+	dated := pull(checks.EventPullRequest, "pull_request.opened")
+	dated.PullRequest.Updated = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 	rerun := base
 	rerun.Kind, rerun.Name = checks.EventRerunPackage, "check_run.rerequested"
 	rerun.CheckRun = &checks.CheckRunRef{ID: 5, Name: "lib", ExternalID: "run/lib"}
@@ -179,6 +181,8 @@ func TestEvents(t *testing.T) {
 		"ghosts":      {"pull_request", pullRequest("opened", `{"id": 4, "login": "renovate[bot]"}`, "null", `"ann"`, `"<ann>"`), nobody},
 		"rerun one":   {"check_run", checkEvent("check_run", "rerequested"), rerun},
 		"rerun all":   {"check_suite", checkEvent("check_suite", "rerequested"), all},
+		"dated":       {"pull_request", pullRequest("opened", `"draft"`, `"updated_at": "2026-03-04T06:06:07+01:00", "draft"`), dated},
+		"ill dated":   {"pull_request", pullRequest("opened", `"draft"`, `"updated_at": "never", "draft"`), pull(checks.EventPullRequest, "pull_request.opened")},
 		"odd extras":  {"pull_request", pullRequest("opened", `"draft"`, `"merged_at": 5, "labels": {}, "created_at": "never", "draft"`), pull(checks.EventPullRequest, "pull_request.opened")},
 	} {
 		t.Run(name, func(t *testing.T) {

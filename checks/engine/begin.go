@@ -18,6 +18,9 @@ func (e *Engine) begin(ctx context.Context, p planned) {
 	l := laneOf(p.event)
 	delete(e.planning, l)
 	if p.err != nil {
+		if ctx.Err() != nil {
+			return // the shutdown ended its planning; it is still pending
+		}
 		if e.again(p) {
 			return
 		}

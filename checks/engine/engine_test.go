@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -333,6 +334,86 @@ func TestANewPushTakesTheOlderRunsPlace(t *testing.T) {
 	close(gate)
 	w.want(w.done(next.ID), "lib passed", "api passed", "web passed", "doc passed")
 	w.want(w.done(w.runOf("other", 1).ID), "lib passed", "api passed", "web passed", "doc passed")
+}
+
+// TestAnEventThatComesLateStopsNothing delivers the events of one pull request
+// in the wrong order, as GitHub may.
+func TestAnEventThatComesLateStopsNothing(t *testing.T) {
+	w := newWorld(t)
+	gate := make(chan struct{})
+	w.runner.gates["lib"] = gate
+	at := func(ev checks.Event, minute int) checks.Event {
+		ev.PullRequest.Updated = time.Date(2026, 1, 2, 3, minute, 0, 0, time.UTC)
+		return ev
+	}
+	w.accept(at(pull(1, "s2"), 2))
+	run := w.runOf("s2", 1)
+	w.until("lib to start", func() bool { return slices.Contains(w.outcomes(run.ID), "lib running") })
+	w.accept(at(pull(1, "s1"), 1))
+	closed := at(pull(1, "s1"), 1)
+	closed.Kind, closed.Name = checks.EventPullRequestClosed, "pull_request.closed"
+	w.accept(closed)
+	w.until("the events to be noted", func() bool { p, err := w.store.Pending(1); return err == nil && len(p) == 0 })
+	close(gate)
+	w.want(w.done(run.ID), "lib passed", "api passed", "web passed", "doc passed")
+	if rec, _, err := w.store.Delivery("d-2"); err != nil || !strings.Contains(rec.Note, "came late: run "+run.ID) {
+		t.Errorf("the note is %q, %v", rec.Note, err)
+	}
+	if w.source.loads != 1 {
+		t.Errorf("the repository was read %d times", w.source.loads)
+	}
+	// An event of the same second, or of an unknown one, is taken as new.
+	w.accept(at(pull(1, "s3"), 2))
+	w.done(w.runOf("s3", 1).ID)
+	w.accept(pull(1, "s4"))
+	w.done(w.runOf("s4", 1).ID)
+}
+
+// stuck is a source that answers when it is told to stop, and is asked about
+// one commit only.
+type stuck struct{ left chan struct{} }
+
+func (s stuck) Load(ctx context.Context, ev checks.Event) (checks.Change, error) {
+	if ev.HeadSHA != "stuck" {
+		return change(ev.HeadSHA), nil
+	}
+	<-ctx.Done()
+	defer close(s.left)
+	return checks.Change{}, ctx.Err()
+}
+
+// TestAShutdownWhileAnEventIsPlanned holds the loop until both the shutdown
+// and the end of the planning that it broke off are there to be seen: the
+// event stays pending whichever is seen first.
+func TestAShutdownWhileAnEventIsPlanned(t *testing.T) {
+	for range 20 {
+		s, err := store.Open(filepath.Join(t.TempDir(), "loktar.db"), store.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		src := stuck{make(chan struct{})}
+		var once sync.Once
+		e := engine.New(engine.Options{Store: s, Source: src, Runner: &runner{}, Slots: 1, Log: zerolog.Nop(), Report: func() {
+			once.Do(func() { cancel(); <-src.left; runtime.Gosched() })
+		}})
+		for i, sha := range []string{"stuck", "s1"} {
+			ev := pull(i+1, sha)
+			ev.Delivery, ev.Repo, ev.Received = sha, pets, time.Now()
+			if _, err := s.Accept(t.Context(), ev); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := e.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if p, err := s.Pending(2); err != nil || len(p) != 1 || p[0].HeadSHA != "stuck" {
+			t.Errorf("pending: %v, %v", p, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func TestClosingStopsWhatRuns(t *testing.T) {

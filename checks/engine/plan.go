@@ -90,6 +90,11 @@ func (e *Engine) plan(ctx context.Context) time.Duration {
 			e.rerun(ctx, ev)
 			behind[l] = e.planning[l]
 		default:
+			if run := e.overtaken(ev); run != "" {
+				e.passOver(ctx, ev, run)
+				behind[l] = false
+				continue
+			}
 			e.load(ctx, ev, nil)
 		}
 	}
@@ -97,6 +102,32 @@ func (e *Engine) plan(ctx context.Context) time.Duration {
 		e.due = time.Now().Add(time.Second)
 	}
 	return time.Until(e.due)
+}
+
+// overtaken is the id of an unfinished run that was made of a later state of
+// the event's pull request, empty when there is none: GitHub does not keep
+// events in order, and an old push must not stop the run of a new one.
+func (e *Engine) overtaken(ev checks.Event) (run string) {
+	for id, a := range e.active {
+		if samePull(&a.run, ev.Repo.ID, ev.PullRequest) && older(ev, &a.run) {
+			return id
+		}
+	}
+	return ""
+}
+
+// older reports whether the event tells of an earlier state of the pull
+// request than the one that the run was made of, as far as is known.
+func older(ev checks.Event, r *checks.Run) bool {
+	at := ev.PullRequest.Updated
+	return !at.IsZero() && r.PullRequest != nil && r.PullRequest.Updated.After(at)
+}
+
+// passOver ends an event that has nothing new to tell.
+func (e *Engine) passOver(ctx context.Context, ev checks.Event, run string) {
+	log := eventLog(e.o.Log, ev)
+	log.Info().Str(fieldRun, run).Msg("came late: a newer state of the pull request is being tested")
+	e.commit(ctx, checks.Commit{Planned: ev.Delivery, Note: "came late: run " + run + " tests a newer state of the pull request"})
 }
 
 // load reads and plans an event in a goroutine of its own. rerunOf is set
@@ -167,7 +198,8 @@ func faultPlan(err error) checks.Plan {
 // closePullRequest stops what runs for a closed pull request.
 func (e *Engine) closePullRequest(ctx context.Context, ev checks.Event) {
 	d := e.drop(checks.OutcomeCancelled, "The pull request was closed.", func(r *checks.Run, _ *checks.Job) bool {
-		return samePull(r, ev.Repo.ID, ev.PullRequest)
+		// It may have been opened again, and that been heard of first.
+		return samePull(r, ev.Repo.ID, ev.PullRequest) && !older(ev, r)
 	})
 	d.Planned, d.Note = ev.Delivery, fmt.Sprintf("closed; %d jobs stopped", len(d.Jobs))
 	if e.commit(ctx, d.Commit) {
