@@ -12,18 +12,17 @@ import (
 	"github.com/dudesons/loktar/checks/markdown"
 )
 
-// maxWarnings bounds Plan.Warnings, and maxWarning the characters of each.
-const (
-	maxWarnings = 100
-	maxWarning  = 500
-)
-
 // Make plans an event from what its change is. The plan has jobs, or a
 // verdict that ends the run at once: for a pull request from a fork, a merge
 // that conflicts, a repository without loktar.json or with a wrong one, and a
-// change that affects no package. The plan shares memory with ch, which must
+// change that affects no package. Its jobs are not run when the head commit
+// asks for that and AuthorTrusted is true. The plan shares memory with ch, which must
 // not change afterwards. An error means that ch contradicts itself.
 func Make(ev checks.Event, ch checks.Change) (checks.Plan, error) {
+	return makePlan(ev, ch, newGraph)
+}
+
+func makePlan(ev checks.Event, ch checks.Change, graphOf func(*checks.Manifest) (*graph.Graph, error)) (checks.Plan, error) {
 	switch {
 	case ev.PullRequest != nil && ev.PullRequest.Fork():
 		return ended(forkVerdict(ev.PullRequest)), nil
@@ -39,19 +38,15 @@ func Make(ev checks.Event, ch checks.Change) (checks.Plan, error) {
 		return checks.Plan{}, fmt.Errorf("plan commit %s: there is no tree to test, and no conflict", ch.HeadSHA)
 	}
 	m := ch.Manifest
-	g, err := graph.New(m.Packages)
+	g, err := graphOf(m)
 	if err != nil {
 		return ended(problemsVerdict([]checks.Problem{{Line: 1, Column: 1, Message: checks.PublicText(err, err.Error())}})), nil
 	}
-	q := graph.Query{Files: ch.Files, GlobalInputs: m.GlobalInputs, Ignore: m.Ignore, Everything: ch.Unbounded}
-	if slices.Contains(ch.Files, checks.ManifestFile) {
-		q.Changes = graph.Compare(ch.BaseManifest, m)
-	}
-	r := g.Affected(q)
+	r := g.Affected(query(g, ch))
 	p := checks.Plan{
 		Unaffected: unaffected(m.Packages, r.Affected),
 		Unowned:    r.Unowned, UnownedCount: r.UnownedCount, Ignored: r.Ignored,
-		Warnings: warnings(m.Warnings),
+		Warnings: warnings(m), Notes: heldNotes(m.Packages, r.Held),
 	}
 	if len(r.Affected) == 0 {
 		v := unaffectedVerdict(p, ch)
@@ -59,31 +54,62 @@ func Make(ev checks.Event, ch checks.Change) (checks.Plan, error) {
 		return p, nil
 	}
 	p.Jobs = jobs(m.Packages, r.Affected)
+	skip(&p, ev, ch)
 	return p, nil
+}
+
+// query is what the graph is asked about a change.
+func query(g *graph.Graph, ch checks.Change) graph.Query {
+	m := ch.Manifest
+	q := graph.Query{
+		Files: ch.Files, GlobalInputs: m.GlobalInputs, Ignore: m.Ignore,
+		Links: ch.Links, Unread: unread(m.Unread), Everything: ch.Unbounded,
+	}
+	if slices.Contains(ch.Files, checks.ManifestFile) {
+		q.Changes = graph.Compare(ch.BaseManifest, m)
+	}
+	q.Changes.Rewired = g.Rewired(ch.BaseManifest, ch.Files)
+	if ch.CommitsUnknown {
+		return q
+	}
+	q.Commits = make([]graph.Commit, len(ch.Commits))
+	for i, c := range ch.Commits {
+		q.Commits[i] = graph.Commit{Prefixes: ParseSubject(c.Subject).Prefixes, Files: c.Files, Merge: c.Merge}
+	}
+	return q
+}
+
+// skip has no job run when the head commit's subject asks for that and its
+// author may.
+func skip(p *checks.Plan, ev checks.Event, ch checks.Change) {
+	at := slices.IndexFunc(ch.Commits, func(c checks.CommitInfo) bool { return c.SHA == ch.HeadSHA })
+	if at < 0 || ch.CommitsUnknown {
+		return
+	}
+	word := ParseSubject(ch.Commits[at].Subject).Skip
+	if word == "" {
+		return
+	}
+	if !ch.AuthorTrusted {
+		who := "its author"
+		if ev.PullRequest != nil && ev.PullRequest.Author.Login != "" {
+			who = ev.PullRequest.Author.Login
+		}
+		text := fmt.Sprintf("The head commit's subject says %s. It is ignored, because %s has no write permission here.", word, who)
+		p.Warnings = append([]string{markdown.Plain(text, maxWarning)}, p.Warnings...)
+		return
+	}
+	for i := range p.Jobs {
+		p.Jobs[i].Skip = fmt.Sprintf("Nothing was run, because the head commit's subject says %s. Press Re-run to test it all the same.", word)
+	}
 }
 
 func ended(v checks.Verdict) checks.Plan { return checks.Plan{Verdict: &v} }
 
 func jobs(packages []checks.Package, affected []graph.Affected) []checks.PlannedJob {
-	in := make(map[string]bool, len(affected))
-	for _, a := range affected {
-		in[a.Name] = true
-	}
 	out := make([]checks.PlannedJob, len(affected))
 	for i, a := range affected {
-		p := packages[a.Index]
-		out[i] = checks.PlannedJob{Package: p, Needs: needs(p.DependsOn, in), Reasons: a.Reasons}
-	}
-	return out
-}
-
-// needs are those of names that are in the plan, each once.
-func needs(names []string, in map[string]bool) []string {
-	var out []string
-	for _, n := range names {
-		if in[n] && !slices.Contains(out, n) {
-			out = append(out, n)
-		}
+		out[i] = checks.PlannedJob{Package: packages[a.Index], Needs: a.Needs, Reasons: a.Reasons}
 	}
 	return out
 }
@@ -100,23 +126,6 @@ func unaffected(packages []checks.Package, affected []graph.Affected) []string {
 		}
 	}
 	slices.Sort(out)
-	return out
-}
-
-// warnings are the manifest's, as "loktar.json:LINE: PATH: MESSAGE".
-func warnings(list []checks.Problem) []string {
-	var out []string
-	for i, w := range list {
-		if i == maxWarnings {
-			out = append(out, fmt.Sprintf("%s: %s not shown", checks.ManifestFile, markdown.Count(len(list)-i, "more warning")))
-			break
-		}
-		text := fmt.Sprintf("%s:%d: ", checks.ManifestFile, w.Line)
-		if w.Path != "" {
-			text += w.Path + ": "
-		}
-		out = append(out, markdown.Plain(text+w.Message, maxWarning))
-	}
 	return out
 }
 

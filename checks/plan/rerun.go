@@ -49,7 +49,7 @@ func Rerun(old checks.Run, jobs []checks.Job, ev checks.Event) (checks.Plan, err
 	}
 	p := checks.Plan{
 		Unaffected: old.Unaffected, Unowned: old.Unowned, UnownedCount: old.UnownedCount,
-		Ignored: old.Ignored, Warnings: old.Warnings,
+		Ignored: old.Ignored, Warnings: old.Warnings, Notes: old.Notes,
 	}
 	for i := range jobs {
 		j := jobs[i]
@@ -150,7 +150,7 @@ func released(j *checks.Job, place map[string]int, again []bool, needing bool) b
 // undecided reports whether j ended without a word about the code.
 func undecided(j *checks.Job) bool {
 	switch j.Result.Outcome {
-	case checks.OutcomeCancelled, checks.OutcomeSuperseded, checks.OutcomeErrored:
+	case checks.OutcomeCancelled, checks.OutcomeSuperseded, checks.OutcomeErrored, checks.OutcomeSkipped:
 		return true
 	}
 	return false
@@ -158,4 +158,15 @@ func undecided(j *checks.Job) bool {
 
 func passed(j *checks.Job) bool {
 	return j.State == checks.StateDone && j.Result.Outcome.Passed()
+}
+
+// needs are those of names that are in the plan, each once.
+func needs(names []string, in map[string]bool) []string {
+	var out []string
+	for _, n := range names {
+		if in[n] && !slices.Contains(out, n) {
+			out = append(out, n)
+		}
+	}
+	return out
 }

@@ -227,23 +227,20 @@ func BenchmarkSchedule(b *testing.B) {
 	})
 }
 
+// BenchmarkMake plans 100,000 changed files on 10,000 packages, without and
+// with a graph that is kept.
 func BenchmarkMake(b *testing.B) {
-	m := manifest()
-	var files []string
-	for i := range 10000 {
-		p := pkg(fmt.Sprintf("p%d", i))
-		if i > 0 {
-			p.DependsOn = []string{m.Packages[i-1].Name}
-		}
-		m.Packages = append(m.Packages, p)
-		for f := range 10 {
-			files = append(files, fmt.Sprintf("%s/src/f%d.go", p.Dir, f))
-		}
-	}
+	m, files := monorepo(10000, 10)
 	ch := change(m, files...)
-	for b.Loop() {
-		if p := mustMake(b, pullRequest(), ch); len(p.Jobs) != len(m.Packages) {
-			b.Fatal(len(p.Jobs))
-		}
+	var planner plan.Planner
+	for name, do := range map[string]func(checks.Event, checks.Change) (checks.Plan, error){"cold": plan.Make, "warm": planner.Make} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if p, err := do(pullRequest(), ch); err != nil || len(p.Jobs) != len(m.Packages) {
+					b.Fatal(err, len(p.Jobs))
+				}
+			}
+		})
 	}
 }
