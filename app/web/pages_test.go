@@ -67,6 +67,18 @@ func TestRunPage(t *testing.T) {
 	}
 }
 
+func TestJobPageOfAJobThatNeverRan(t *testing.T) {
+	s := newSite(t)
+	s.job("pet_api", checks.StateDone)
+	j := &s.store.jobs[1]
+	j.Started, j.Result = time.Time{}, checks.Result{Outcome: checks.OutcomeHeldBack, Blame: "awesome_lib"}
+	_, body := s.get("/runs/" + runID + "/pet_api")
+	contains(t, body, "nothing, as it never ran", "the job never ran", `href="../../runs/`+runID+`/awesome_lib"`)
+	if strings.Contains(body, "Why it ran") || strings.Contains(body, "not yet known") {
+		t.Errorf("the page speaks of a run that was not: %s", body)
+	}
+}
+
 func TestJobPage(t *testing.T) {
 	s := newSite(t)
 	_, body := s.get(jobPath)
