@@ -64,9 +64,6 @@ func (h *Hub) NewApp(slug string) (*App, error) {
 // ID is the App's id.
 func (a *App) ID() int64 { return a.id }
 
-// Slug is the App's name in addresses.
-func (a *App) Slug() string { return a.slug }
-
 // PrivateKeyPEM is the App's private key, PKCS #1 in PEM, as GitHub hands it
 // out.
 func (a *App) PrivateKeyPEM() []byte {
