@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -282,4 +283,19 @@ func FuzzFile(f *testing.F) {
 			t.Errorf("loaded %+v", c)
 		}
 	})
+}
+
+// TestVariablesAreAContract holds the names by which other programs start
+// Loktar: they never change.
+func TestVariablesAreAContract(t *testing.T) {
+	want := []string{
+		"LOKTAR_LISTEN", "LOKTAR_PUBLIC_URL", "LOKTAR_DATA_DIR", "LOKTAR_GITHUB_URL", "LOKTAR_GITHUB_APP_ID",
+		"LOKTAR_GITHUB_PRIVATE_KEY_FILE", "LOKTAR_GITHUB_WEBHOOK_SECRET", "LOKTAR_GITHUB_WEBHOOK_SECRET_FILE",
+		"LOKTAR_RUNNER_SLOTS", "LOKTAR_RUNNER_IMAGE", "LOKTAR_LOG_LEVEL",
+	}
+	for _, name := range want {
+		if !slices.Contains(variables(), name) {
+			t.Errorf("%s is gone", name)
+		}
+	}
 }
