@@ -24,6 +24,8 @@ var notYet = []struct {
 	{"git", "", "the steps see no .git folder"},
 	{"artifacts", "", "nothing is kept"},
 	{"reports", "", "no annotations are made from them"},
+	{"retries", "0", "a job that could not be run is tried again only when the Docker engine was away"},
+	{"retry_failures", "", "a test that failed is not tried again"},
 	{"notify", "", "nobody is told"},
 }
 
@@ -66,7 +68,7 @@ func (p *parser) notice(n *node) {
 // silent reports whether a value is what a package without the key has.
 func silent(n *node, quiet string) bool {
 	switch n.kind {
-	case '"':
+	case '"', '0':
 		return n.text == quiet
 	case '[':
 		return len(n.kids) == 0 || quiet != "" && len(n.kids) == 1 && n.kids[0].text == quiet

@@ -225,6 +225,8 @@ func TestWarnings(t *testing.T) {
 			"11:48 packages[0].exclude_dependencies_only_on_keywords: has no effect in this version of Loktar: dependents are tested whatever the commits say",
 			"13:37 packages[0].secrets: has no effect in this version of Loktar: the steps run without these secrets",
 			"14:19 packages[0].services: has no effect in this version of Loktar: the steps run without their services",
+			"16:38 packages[0].retries: has no effect in this version of Loktar: a job that could not be run is tried again only when the Docker engine was away",
+			"16:59 packages[0].retry_failures: has no effect in this version of Loktar: a test that failed is not tried again",
 			"18:34 packages[0].cache: has no effect in this version of Loktar: nothing is kept between runs",
 			"19:18 packages[0].sandbox: has no effect in this version of Loktar: the steps see the whole repository",
 			"19:42 packages[0].required: has no effect in this version of Loktar: the check is reported on affected commits alone",
@@ -237,7 +239,7 @@ func TestWarnings(t *testing.T) {
 			"1:40 packages[0].git: has no effect in this version of Loktar: the steps see no .git folder (2 packages use it)",
 		}},
 		{"asking for nothing", `{"packages": [{"pkg_name": "a", "git": false, "required": false, "sandbox": "repository", "secrets": [],
-			"services": {}, "cache": [], "dependencies_type": ["none"], "retries": 1, "pkg_type": "whl",
+			"services": {}, "cache": [], "dependencies_type": ["none"], "retries": 0, "retry_failures": false, "pkg_type": "whl",
 			"build_info": {"registry_type": "pypi"}}], "notify": {}}`, nil},
 		{"no package", `{"packages": []}`, []string{
 			"1:14 packages: no package is listed, and so nothing is tested; list at least one",
