@@ -117,7 +117,8 @@ type Manifest struct {
 	// of DependsOn; an edge may stand in both.
 	Edges []Edge
 	// Unread are files that could not be read for dependencies. What they
-	// would have said is not known, so their packages count as affected.
+	// would have said is not known, so their packages count as affected. The
+	// ones with Warning were read, and affect nothing.
 	Unread []FileProblem
 }
 
@@ -135,6 +136,9 @@ type FileProblem struct {
 	File    string // from the repository's root
 	Line    int    // from 1; 0 when it is not known
 	Message string
+	// Warning: the file was read, and what it says will surprise, as an edge
+	// that closes a cycle. The package does not count as affected by it.
+	Warning bool
 }
 
 // Problem is one thing wrong in loktar.json, at one place.
