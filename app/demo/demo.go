@@ -79,6 +79,9 @@ func Run(ctx context.Context, o Options) error {
 	shown := show(work, o, hub, hubURL)
 	stop()
 	err = group.Wait()
+	if shown != nil && ctx.Err() != nil {
+		return errors.New("the demo was stopped before its checks had ended")
+	}
 	if shown != nil && (err == nil || !errors.Is(shown, context.Canceled)) {
 		return shown
 	}
@@ -178,7 +181,7 @@ func (p *printer) follow(ctx context.Context, hub *minihub.Hub, sha string) erro
 			return done || len(news) > 0
 		})
 		if err != nil {
-			return errors.Join(context.Cause(ctx), err)
+			return cmp.Or(context.Cause(ctx), err)
 		}
 		for _, c := range news {
 			p.progress(c)
