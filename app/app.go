@@ -119,6 +119,14 @@ func (s *Server) Run(ctx context.Context) error {
 		return nil
 	})
 	group.Go(func() error {
+		daily(ctx, time.Hour, func() {
+			if err := s.source.Maintain(ctx); err != nil && ctx.Err() == nil {
+				s.log.Warn().Err(err).Msg("cannot maintain all mirrors; the next turn is tomorrow")
+			}
+		})
+		return nil
+	})
+	group.Go(func() error {
 		// Reporting outlives the engine, so that what the drain ends is told.
 		told, stop := context.WithCancel(context.WithoutCancel(ctx))
 		done := make(chan struct{})
@@ -131,6 +139,18 @@ func (s *Server) Run(ctx context.Context) error {
 	err := group.Wait()
 	s.log.Info().Msg("stopped")
 	return err
+}
+
+// daily calls do after the time first and then once a day, until ctx is done.
+func daily(ctx context.Context, first time.Duration, do func()) {
+	for wait := first; ; wait = 24 * time.Hour {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+			do()
+		}
+	}
 }
 
 func (s *Server) close() {
