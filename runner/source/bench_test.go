@@ -73,11 +73,17 @@ func BenchmarkLoad(b *testing.B) {
 					}
 				}))
 				local = append(local, timed(func() {
-					if _, err := s.examine(b.Context(), m, l.Change.HeadSHA, l.Change.BaseSHA); err != nil {
+					l, err := s.examine(b.Context(), m, l.Change.HeadSHA, l.Change.BaseSHA, "main")
+					if err = errors.Join(err, l.Close()); err != nil {
 						b.Error(err)
 					}
 				}))
-				whole = append(whole, timed(func() { load(b, s, ev) }))
+				whole = append(whole, timed(func() {
+					l, err := s.Load(b.Context(), ev)
+					if err = errors.Join(err, l.Close()); err != nil {
+						b.Error(err)
+					}
+				}))
 			}
 			f := median(floor)
 			b.ReportMetric(float64(f)/1e6, "floor-ms")

@@ -30,6 +30,12 @@ func (e Entry) IsFile() bool {
 	return len(e.Mode) == 6 && e.Mode[:3] == "100"
 }
 
+// IsDir reports whether the entry is a folder.
+func (e Entry) IsDir() bool { return e.Mode == ModeFolder }
+
+// IsLink reports whether the entry is a symbolic link.
+func (e Entry) IsLink() bool { return e.Mode == ModeSymlink }
+
 // parseTree reads a tree object as git stores it: mode, blank, name, NUL, then
 // the object id as idSize bytes; entry after entry.
 func parseTree(raw []byte, idSize int) ([]Entry, error) {

@@ -2,6 +2,7 @@ package source
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -75,6 +76,7 @@ type call struct {
 	env     []string
 	config  []setting
 	stdin   []byte
+	max     int      // of standard output, in bytes; 0 means maxOutput
 	secrets []string // never shown in an error
 	umask   bool     // write files with umask 022 whatever ours is
 }
@@ -140,7 +142,7 @@ func (g *git) command(ctx context.Context, c call) *exec.Cmd {
 // the error of ctx when that ended it.
 func (g *git) run(ctx context.Context, c call) ([]byte, error) {
 	cmd := g.command(ctx, c)
-	out, errs := &bounded{max: maxOutput}, &bounded{max: maxStderr, cut: true}
+	out, errs := &bounded{max: cmp.Or(c.max, maxOutput)}, &bounded{max: maxStderr, cut: true}
 	cmd.Stdout, cmd.Stderr = out, errs
 	if c.stdin != nil {
 		cmd.Stdin = bytes.NewReader(c.stdin)

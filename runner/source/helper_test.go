@@ -166,6 +166,7 @@ func load(t testing.TB, s *Source, ev checks.Event) Loaded {
 	if err != nil {
 		t.Fatalf("Load: %v", err)
 	}
+	t.Cleanup(func() { l.Close() })
 	return l
 }
 

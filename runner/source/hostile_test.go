@@ -124,8 +124,12 @@ func TestHostileTreesStayInside(t *testing.T) {
 			if diff := cmp.Diff(before, around(t, s)); diff != "" {
 				t.Errorf("written around: %s", diff)
 			}
-			if _, err := s.Load(t.Context(), o.event("hostile", "main")); err != nil {
+			l, err := s.Load(t.Context(), o.event("hostile", "main"))
+			if err != nil {
 				wantKind(t, err, checks.KindRefused)
+			}
+			if err := l.Close(); err != nil {
+				t.Error(err)
 			}
 		})
 	}

@@ -17,9 +17,11 @@ const maxManifest = 16 << 20
 // maxCommit bounds the commit object that is read for its subject, in bytes.
 const maxCommit = 1 << 20
 
-// Loaded is what git says of a change.
+// Loaded is what git says of a change, and a git process that reads on in it.
+// The process ends with Close, which must be called, and with the context
+// that it was loaded with.
 type Loaded struct {
-	// Change has all fields but Manifest and BaseManifest. Its Problems are
+	// Change has all fields but Manifest, BaseManifest and AuthorTrusted. Its Problems are
 	// about loktar.json as git holds it (a link, too large), not about its text.
 	Change checks.Change
 	// Manifest is the text of Change.ManifestBlob; nil when there is none or
@@ -33,12 +35,26 @@ type Loaded struct {
 	// line. It is hostile text, valid UTF-8.
 	HeadSubject string
 
-	dirs func(ctx context.Context) (*Dirs, error)
+	objects    *Objects
+	tree, base *Tree
 }
 
-// Dirs answers questions about the folders of the tested tree (of the head
-// when the merge conflicts). The caller closes it.
-func (l Loaded) Dirs(ctx context.Context) (*Dirs, error) { return l.dirs(ctx) }
+// Tree is the tested tree (the head's when the merge conflicts).
+func (l *Loaded) Tree() *Tree { return l.tree }
+
+// BaseTree is the tree of the merge base, nil when there is none.
+func (l *Loaded) BaseTree() *Tree { return l.base }
+
+// Dirs answers questions about the folders of Tree.
+func (l *Loaded) Dirs(context.Context) (*Dirs, error) { return &Dirs{tree: l.tree}, nil }
+
+// Close ends the reading; the trees give errors after it.
+func (l *Loaded) Close() error {
+	if l.objects == nil {
+		return nil
+	}
+	return l.objects.Close()
+}
 
 // comparison is a head to be merged into a base.
 type comparison struct {
@@ -92,40 +108,33 @@ func (s *Source) fetchAndExamine(ctx context.Context, m *mirror, c comparison) (
 	if c.base == "" {
 		c.base = tip
 	}
-	return s.examine(ctx, m, c.head, c.base)
+	branch := c.branch
+	if branch == "" && len(c.heads) > 0 {
+		branch = c.heads[0]
+	}
+	return s.examine(ctx, m, c.head, c.base, branch)
 }
 
-// examine looks at two commits that are complete in the mirror.
-func (s *Source) examine(ctx context.Context, m *mirror, head, base string) (Loaded, error) {
+// examine looks at two commits that are complete in the mirror. branch is the
+// name of the base, for what is remembered of it; it may be empty.
+func (s *Source) examine(ctx context.Context, m *mirror, head, base, branch string) (Loaded, error) {
 	l := Loaded{Change: checks.Change{HeadSHA: head, BaseSHA: base}}
 	objects, err := s.git.objects(ctx, m.dir)
 	if err != nil {
 		return Loaded{}, err
 	}
-	err = s.fill(ctx, m, objects, &l)
+	l.objects = objects
+	err = l.compare(ctx, m)
+	if err == nil {
+		err = l.read(ctx, m, branch)
+	}
+	if err == nil {
+		return l, nil
+	}
 	if checks.KindOf(err) == checks.KindNotFound {
 		err = fmt.Errorf("%w: %s", errBroken, err.Error())
 	}
-	if err = errors.Join(err, objects.Close()); err != nil {
-		return Loaded{}, err
-	}
-	if err := m.anchor(ctx, head, base); err != nil {
-		return Loaded{}, err
-	}
-	if l.Change.Tree != "" {
-		if err := m.anchorTree(ctx, l.Change.Tree); err != nil {
-			return Loaded{}, err
-		}
-	}
-	tree := l.tested()
-	l.dirs = func(ctx context.Context) (*Dirs, error) {
-		objects, err := s.git.objects(ctx, m.dir)
-		if err != nil {
-			return nil, err
-		}
-		return newDirs(objects, tree), nil
-	}
-	return l, nil
+	return Loaded{}, errors.Join(err, l.Close())
 }
 
 // tested is the tree to test, or the head when there is none.
@@ -136,40 +145,83 @@ func (l *Loaded) tested() string {
 	return l.Change.HeadSHA
 }
 
-func (s *Source) fill(ctx context.Context, m *mirror, objects *Objects, l *Loaded) error {
+// compare fills in what the two commits alone say.
+func (l *Loaded) compare(ctx context.Context, m *mirror) error {
 	c := &l.Change
-	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return m.diff(gctx, c) })
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return m.diff(ctx, c) })
 	g.Go(func() (err error) {
-		c.Tree, c.Conflicts, err = m.merge(gctx, c.BaseSHA, c.HeadSHA)
+		c.Tree, c.Conflicts, err = m.merge(ctx, c.BaseSHA, c.HeadSHA)
 		return err
 	})
+	g.Go(func() error { return m.commits(ctx, c) })
 	g.Go(func() (err error) {
-		l.HeadSubject, err = objects.subject(c.HeadSHA)
+		l.HeadSubject, err = l.objects.subject(c.HeadSHA)
 		return err
 	})
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	file, err := objects.manifest(l.tested())
-	if err != nil {
-		return err
-	}
-	c.ManifestBlob, l.Manifest = file.blob, file.text
-	if file.problem != "" {
-		c.Problems = []checks.Problem{{Line: 1, Column: 1, Message: file.problem}}
-	}
-	if c.MergeBase == "" {
-		return nil
-	}
-	old, err := objects.manifestBut(c.MergeBase, file)
-	if err != nil {
-		return err
-	}
-	if old.text != nil {
-		l.BaseManifestBlob, l.BaseManifest = old.blob, old.text
+	if n := len(c.Commits); n > 0 && c.Commits[n-1].SHA == c.HeadSHA {
+		// Git minds the encoding that a commit names.
+		l.HeadSubject = c.Commits[n-1].Subject
 	}
 	return nil
+}
+
+// read fills in what is in the trees, and keeps them from being collected.
+func (l *Loaded) read(ctx context.Context, m *mirror, branch string) error {
+	c := &l.Change
+	l.tree = newTree(l.objects, l.tested())
+	if c.MergeBase != "" {
+		l.base = newTree(l.objects, c.MergeBase)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(l.manifests)
+	var unbounded string
+	g.Go(func() (err error) {
+		c.Links, err = m.links(ctx, l.objects, branch, l.tested())
+		switch {
+		case errors.Is(err, errTooMany):
+			unbounded = fmt.Sprintf("the repository has more than %d symbolic links", maxLinks)
+		case errors.Is(err, errTooMuch):
+			unbounded = "the repository has too many files to look for symbolic links among them"
+		default:
+			return err
+		}
+		return nil
+	})
+	g.Go(func() error {
+		if err := m.anchor(ctx, c.HeadSHA, c.BaseSHA); err != nil || c.Tree == "" {
+			return err
+		}
+		return m.anchorTree(ctx, c.Tree)
+	})
+	err := g.Wait()
+	if unbounded != "" && c.Unbounded == "" {
+		c.Files, c.Unbounded = nil, unbounded
+	}
+	return err
+}
+
+// manifests reads loktar.json on both sides.
+func (l *Loaded) manifests() error {
+	file, err := l.tree.manifest(manifestFile{})
+	if err != nil {
+		return err
+	}
+	l.Change.ManifestBlob, l.Manifest = file.blob, file.text
+	if file.problem != "" {
+		l.Change.Problems = []checks.Problem{{Line: 1, Column: 1, Message: file.problem}}
+	}
+	if l.base == nil {
+		return nil
+	}
+	old, err := l.base.manifest(file)
+	if err == nil && old.text != nil {
+		l.BaseManifestBlob, l.BaseManifest = old.blob, old.text
+	}
+	return err
 }
 
 // diff fills MergeBase and Files, or Unbounded.
@@ -245,10 +297,4 @@ func (o *Objects) subject(sha string) (string, error) {
 		return "", err
 	}
 	return subjectOf(string(raw)), nil
-}
-
-func subjectOf(commit string) string {
-	_, message, _ := strings.Cut(commit, "\n\n")
-	paragraph, _, _ := strings.Cut(strings.TrimLeft(message, "\n"), "\n\n")
-	return strings.ToValidUTF8(strings.Join(strings.Fields(paragraph), " "), "\uFFFD")
 }

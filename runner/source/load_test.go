@@ -9,6 +9,7 @@ import (
 
 	"github.com/dudesons/loktar/checks"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 func TestLoadListsEveryChangedPath(t *testing.T) {
@@ -21,25 +22,26 @@ func TestLoadListsEveryChangedPath(t *testing.T) {
 	for name, tc := range map[string]struct {
 		change files
 		want   []string
+		links  []checks.Link
 	}{
-		"edit":              {files{"a/kept": "2"}, []string{"a/kept"}},
-		"rename":            {files{"a/old": "-", "b/new": "same content\n"}, []string{"a/old", "b/new"}},
-		"copy":              {files{"b/copy": "same content\n"}, []string{"b/copy"}},
-		"case only rename":  {files{"Case": "-", "case": "c"}, []string{"Case", "case"}},
-		"mode only":         {files{"mode.sh": "exec:echo"}, []string{"mode.sh"}},
-		"link target":       {files{"link": "link:b"}, []string{"link"}},
-		"file to link":      {files{"a/kept": "link:old"}, []string{"a/kept"}},
-		"file to folder":    {files{"bin": "-", "bin/x": "1"}, []string{"bin", "bin/x"}},
-		"submodule pointer": {files{"vendor/x": "sub:" + sub2}, []string{"vendor/x"}},
-		"binary":            {files{"bin": "\x00\x02\xff"}, []string{"bin"}},
-		"deleted folder":    {files{"gone/only": "-"}, []string{"gone/only"}},
-		"blanks":            {files{" lead and trail ": "x", "a b/c d": "y"}, []string{" lead and trail ", "a b/c d"}},
-		"quotes":            {files{`q"u'o\te`: "x"}, []string{`q"u'o\te`}},
-		"tab and newline":   {files{"t\tab": "x", "new\nline": "y"}, []string{"new\nline", "t\tab"}},
-		"option-like":       {files{"--exec=x": "x", ":(glob)**": "y"}, []string{"--exec=x", ":(glob)**"}},
-		"not UTF-8":         {files{"\xff\xfe/\x80": "x"}, []string{"\xff\xfe/\x80"}},
-		"very long path":    {files{long: "x"}, []string{long}},
-		"nothing":           {files{}, []string{}},
+		"edit":              {files{"a/kept": "2"}, []string{"a/kept"}, nil},
+		"rename":            {files{"a/old": "-", "b/new": "same content\n"}, []string{"a/old", "b/new"}, nil},
+		"copy":              {files{"b/copy": "same content\n"}, []string{"b/copy"}, nil},
+		"case only rename":  {files{"Case": "-", "case": "c"}, []string{"Case", "case"}, nil},
+		"mode only":         {files{"mode.sh": "exec:echo"}, []string{"mode.sh"}, nil},
+		"link target":       {files{"link": "link:b"}, []string{"link"}, []checks.Link{{Path: "link", Target: "b"}}},
+		"file to link":      {files{"a/kept": "link:old"}, []string{"a/kept"}, []checks.Link{{Path: "a/kept", Target: "a/old"}, {Path: "link", Target: "a"}}},
+		"file to folder":    {files{"bin": "-", "bin/x": "1"}, []string{"bin", "bin/x"}, nil},
+		"submodule pointer": {files{"vendor/x": "sub:" + sub2}, []string{"vendor/x"}, nil},
+		"binary":            {files{"bin": "\x00\x02\xff"}, []string{"bin"}, nil},
+		"deleted folder":    {files{"gone/only": "-"}, []string{"gone/only"}, nil},
+		"blanks":            {files{" lead and trail ": "x", "a b/c d": "y"}, []string{" lead and trail ", "a b/c d"}, nil},
+		"quotes":            {files{`q"u'o\te`: "x"}, []string{`q"u'o\te`}, nil},
+		"tab and newline":   {files{"t\tab": "x", "new\nline": "y"}, []string{"new\nline", "t\tab"}, nil},
+		"option-like":       {files{"--exec=x": "x", ":(glob)**": "y"}, []string{"--exec=x", ":(glob)**"}, nil},
+		"not UTF-8":         {files{"\xff\xfe/\x80": "x"}, []string{"\xff\xfe/\x80"}, nil},
+		"very long path":    {files{long: "x"}, []string{long}, nil},
+		"nothing":           {files{}, []string{}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -50,8 +52,13 @@ func TestLoadListsEveryChangedPath(t *testing.T) {
 			want := checks.Change{
 				HeadSHA: head, BaseSHA: base, MergeBase: base, Tree: o.tree(head), Files: tc.want,
 				ManifestBlob: o.git("rev-parse", head+":loktar.json"),
+				Commits:      []checks.CommitInfo{{SHA: head, Subject: "change topic", Files: tc.want}},
+				Links:        []checks.Link{{Path: "link", Target: "a"}},
 			}
-			if diff := cmp.Diff(want, l.Change); diff != "" {
+			if tc.links != nil {
+				want.Links = tc.links
+			}
+			if diff := cmp.Diff(want, l.Change, cmpopts.EquateEmpty()); diff != "" {
 				t.Error(diff)
 			}
 			if string(l.Manifest) != "{}" || string(l.BaseManifest) != "{}" || l.BaseManifestBlob != want.ManifestBlob {

@@ -15,42 +15,33 @@ type manifestFile struct {
 	problem string
 }
 
-// manifest reads loktar.json at the root of a tree or commit. A link is not
-// followed.
-func (o *Objects) manifest(rev string) (manifestFile, error) {
-	return o.manifestBut(rev, manifestFile{})
-}
-
-// manifestBut is manifest, but known is given back when it is the same blob.
-func (o *Objects) manifestBut(rev string, known manifestFile) (manifestFile, error) {
-	entries, err := o.Tree(rev)
-	if err != nil {
+// manifest reads loktar.json at the root of a tree. A link is not followed.
+// When it is the blob of known, known is given back.
+func (t *Tree) manifest(known manifestFile) (manifestFile, error) {
+	e, ok, err := t.Entry(checks.ManifestFile)
+	switch {
+	case err != nil:
 		return manifestFile{}, fmt.Errorf("list the root folder: %w", err)
+	case !ok:
+		return manifestFile{}, nil
+	case e.IsFile() && e.OID == known.blob:
+		return known, nil
 	}
-	for _, e := range entries {
-		if e.Name != checks.ManifestFile {
-			continue
-		}
-		if e.IsFile() && e.OID == known.blob {
-			return known, nil
-		}
-		return o.manifestEntry(e)
-	}
-	return manifestFile{}, nil
+	return t.manifestEntry(e)
 }
 
-func (o *Objects) manifestEntry(e Entry) (manifestFile, error) {
+func (t *Tree) manifestEntry(e Entry) (manifestFile, error) {
 	f := manifestFile{blob: e.OID}
 	switch {
 	case e.IsFile():
-	case e.Mode == ModeSymlink:
+	case e.IsLink():
 		f.problem = checks.ManifestFile + " is a symbolic link. Put the file itself at the root of the repository."
 		return f, nil
 	default:
 		f.problem = checks.ManifestFile + " is not a file. Put a JSON file of that name at the root of the repository."
 		return f, nil
 	}
-	_, text, err := o.Blob(e.OID, maxManifest)
+	text, err := t.Read(e.OID, maxManifest)
 	var large *TooLargeError
 	if errors.As(err, &large) {
 		f.problem = fmt.Sprintf("%s has %d bytes. At most %d (16 MiB) are read: make it smaller.", checks.ManifestFile, large.Size, large.Limit)

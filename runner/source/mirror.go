@@ -27,6 +27,8 @@ type mirror struct {
 	// turn holds one token; who has it may fetch, make or replace the mirror.
 	turn chan struct{}
 
+	linkMemory linkMemory
+
 	mu sync.Mutex
 	// kept tells the day on which an object that is complete here was last
 	// anchored, as far as this process knows.

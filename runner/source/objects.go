@@ -31,6 +31,7 @@ type Objects struct {
 	ended func() error // the error of the opener's context
 	cmd   *exec.Cmd
 	errs  *bounded
+	stop  func() bool
 
 	mu     sync.Mutex
 	in     io.WriteCloser
@@ -76,6 +77,7 @@ func (g *git) objects(ctx context.Context, dir string) (*Objects, error) {
 		return nil, fmt.Errorf("start git cat-file: %w", err)
 	}
 	o.in, o.out = in, bufio.NewReaderSize(out, 64<<10)
+	o.stop = context.AfterFunc(ctx, o.reap)
 	return o, nil
 }
 
@@ -101,8 +103,21 @@ func (o *Objects) Read(name string, limit int64) (Object, []byte, error) {
 	if obj.Size > limit {
 		return obj, nil, &TooLargeError{Name: name, Size: obj.Size, Limit: limit}
 	}
-	if obj, err = o.ask("contents", obj.OID); err != nil {
+	return o.contents(obj.OID, limit)
+}
+
+// contents is Read in one round trip: what is too large is read and dropped.
+// o.mu is held.
+func (o *Objects) contents(name string, limit int64) (Object, []byte, error) {
+	obj, err := o.ask("contents", name)
+	if err != nil {
 		return Object{}, nil, err
+	}
+	if obj.Size > limit {
+		if _, err := io.CopyN(io.Discard, o.out, obj.Size+1); err != nil {
+			return Object{}, nil, o.fail(err)
+		}
+		return obj, nil, &TooLargeError{Name: name, Size: obj.Size, Limit: limit}
 	}
 	body := make([]byte, obj.Size+1)
 	if _, err := io.ReadFull(o.out, body); err != nil {
@@ -122,19 +137,30 @@ func (o *Objects) Blob(name string, limit int64) (Object, []byte, error) {
 
 // Tree lists one folder: name is a tree's or a commit's id, or REV:DIR.
 func (o *Objects) Tree(name string) ([]Entry, error) {
-	obj, err := o.Info(name)
-	if err != nil {
-		return nil, err
+	if !isObjectName(name) {
+		obj, err := o.Info(name)
+		if err != nil {
+			return nil, err
+		}
+		name = obj.OID
 	}
-	obj, raw, err := o.Read(obj.OID+"^{tree}", maxTree)
+	_, entries, err := o.tree(name)
+	return entries, err
+}
+
+// tree gives the id and the entries of the tree that a tree's or a commit's
+// id means.
+func (o *Objects) tree(id string) (oid string, entries []Entry, err error) {
+	o.mu.Lock()
+	obj, raw, err := o.contents(id+"^{tree}", maxTree)
+	o.mu.Unlock()
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
-	entries, err := parseTree(raw, len(obj.OID)/2)
-	if err != nil {
-		return nil, fmt.Errorf("read tree %s: %w", obj.OID, err)
+	if entries, err = parseTree(raw, len(obj.OID)/2); err != nil {
+		return "", nil, fmt.Errorf("read tree %s: %w", obj.OID, err)
 	}
-	return entries, nil
+	return obj.OID, entries, nil
 }
 
 // Close ends the process and waits for it.
@@ -145,6 +171,7 @@ func (o *Objects) Close() error {
 		return nil
 	}
 	o.broken = errors.New("the reader is closed")
+	o.stop()
 	if err := o.in.Close(); err != nil {
 		return fmt.Errorf("close git cat-file: %w", err)
 	}
@@ -189,6 +216,15 @@ func (o *Objects) ask(verb, name string) (Object, error) {
 		return Object{}, o.fail(fmt.Errorf("git cat-file answered %q", line))
 	}
 	return Object{OID: f[0], Type: f[1], Size: size}, nil
+}
+
+// reap waits for the process after the opener's context ended it.
+func (o *Objects) reap() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.broken == nil {
+		_ = o.fail(o.ended())
+	}
 }
 
 // fail ends the process after its stream can no longer be followed.

@@ -41,6 +41,7 @@ func (s *Source) Restore(ctx context.Context, run checks.Run) error {
 	if err != nil {
 		return fmt.Errorf("restore run %s: %w", run.ID, err)
 	}
+	defer l.Close()
 	if l.Change.Tree != run.Tree {
 		return checks.Errorf(checks.KindInternal, fmt.Errorf("restore run %s: got tree %q, want %s", run.ID, l.Change.Tree, run.Tree),
 			"The files to test could not be restored: merging the same commits gives other files now. Push again to start a new run.")
