@@ -24,16 +24,18 @@ type Change struct {
 	// Manifest is nil when ManifestBlob is empty or Problems is not.
 	Manifest *Manifest
 	Problems []Problem
-	// Commits are those on the head's side since the merge base, oldest
-	// first. They are nil and CommitsUnknown is true when they could not be
-	// listed; rules about commits then hold back nothing.
+	// Commits are those that the head reaches and the base does not, oldest
+	// first: the head is the last, unless the base has it. They are nil and
+	// CommitsUnknown is true when they could not be listed, or are more than
+	// are kept; rules about commits then hold back nothing. A file of Files
+	// need not be in any of them.
 	Commits        []CommitInfo
 	CommitsUnknown bool
 	// AuthorTrusted: the pull request's author may write to the repository,
 	// as GitHub says. Only such a person's NOBUILD counts.
 	AuthorTrusted bool
-	// Links are the symbolic links of the tested tree that lead into another
-	// folder than their own.
+	// Links are the symbolic links of the tested tree (of the head's, when
+	// the merge conflicts) whose targets are paths of the repository, by path.
 	Links []Link
 	// BaseManifest is loktar.json at MergeBase, nil when it has none or it
 	// does not parse.
@@ -41,7 +43,8 @@ type Change struct {
 }
 
 // Link is a symbolic link. Both paths are from the repository's root and
-// clean; Target is what it leads to after one step.
+// clean; Target is what it leads to after one step, "." the root. Whether
+// there is anything at Target is not known.
 type Link struct {
 	Path, Target string
 }
@@ -49,8 +52,10 @@ type Link struct {
 // CommitInfo is a commit of a pull request.
 type CommitInfo struct {
 	SHA     string
-	Subject string   // the first line of its message; hostile text
-	Files   []string // what it changed against its first parent
+	Subject string // the first line of its message; hostile text
+	// Files are what it changed; for a merge, what differs from each of its
+	// parents, so that files which it merely brings in are not among them.
+	Files []string
 	// Merge: it has several parents. What it brings in is told by the commits
 	// that it merges, or by nobody: then it came from the base.
 	Merge bool
