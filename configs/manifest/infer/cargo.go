@@ -8,7 +8,8 @@ import "strings"
 // dependencies (of tests, of build scripts and of single targets too, optional
 // ones as well) and those that [patch] and [replace] put in a crate's place.
 // A dependency with `workspace = true` is written out in the Cargo.toml of a
-// folder above, which is another file: it is needed by its crate's name. A
+// folder above, which is another file: it is needed by its crate's name. (Where
+// that file gives the crate another name, only depends_on can tell of it.) A
 // dependency that has a version alone comes from the registry, never from a
 // folder of the repository: a crate there may well bear the name of one here,
 // so such a name says nothing. `[workspace] members` needs none of its members.
