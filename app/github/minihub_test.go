@@ -37,6 +37,18 @@ func TestAgainstMinihub(t *testing.T) {
 		t.Fatalf("PullRequest = %+v, %v, %v", pr, open, err)
 	}
 
+	for access, want := range map[string]checks.Permission{"none": checks.PermissionNone, "read": checks.PermissionRead, "write": checks.PermissionWrite, "admin": checks.PermissionAdmin} {
+		r.SetAccess("ann", access)
+		if got, err := a.Permission(t.Context(), id, here, pr.Author); got != want || err != nil {
+			t.Errorf("who has %s has %s, %v", access, got, err)
+		}
+	}
+	for name, user := range map[string]checks.User{"another's login": {ID: pr.Author.ID + 1, Login: "ann"}, "nobody": {ID: 1, Login: "no-such-person"}} {
+		if got, err := a.Permission(t.Context(), id, here, user); got != checks.PermissionNone || err != nil {
+			t.Errorf("%s: %s, %v", name, got, err)
+		}
+	}
+
 	cr := checks.CheckRun{Key: checks.CheckKey{Run: "RUN1", Name: "a"}, Installation: id, Repo: here, HeadSHA: head,
 		DetailsURL: "http://127.0.0.1/runs/RUN1/a", Status: checks.StatusQueued, Title: "Waiting", Summary: "It waits."}
 	if got, err := a.Find(t.Context(), cr); got != 0 || err != nil {
