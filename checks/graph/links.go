@@ -80,16 +80,17 @@ func (s *linkScan) each(path string, do func(mark)) {
 }
 
 // see counts a changed file.
-func (s *linkScan) see(file string) {
+func (s *linkScan) see(file string, ignored bool) {
 	if s == nil {
 		return
 	}
 	s.each(file, func(m mark) {
-		if m.link >= 0 {
+		switch {
+		case m.link >= 0:
 			s.changed[m.link] = true
-			return
+		case !ignored:
+			s.hit(m.target, tally{file, 1})
 		}
-		s.hit(m.target, tally{file, 1})
 	})
 }
 

@@ -88,9 +88,7 @@ func (g *Graph) scan(q Query) *findings {
 			used = used || len(hit.packages) > 0
 		}
 		ignored := at.ignore.has(file)
-		if !ignored {
-			at.links.see(file)
-		}
+		at.links.see(file, ignored)
 		if file == checks.ManifestFile {
 			continue // its entries are compared instead
 		}
