@@ -30,8 +30,8 @@ func warnings(m *checks.Manifest) []string {
 			out = append(out, fmt.Sprintf("%s not shown that could not be read for dependencies", markdown.Count(len(m.Unread)-i, "more file")))
 			break
 		}
-		text := fmt.Sprintf("%s: %s. The dependencies of %s are not known, so it counts as affected by every change.",
-			place(u.File, u.Line), strings.TrimSuffix(unreadMessage(u), "."), u.Package)
+		text := fmt.Sprintf("%s counts as affected by every change, because %s could not be read for dependencies: %s",
+			u.Package, place(u.File, u.Line), unreadMessage(u))
 		out = append(out, markdown.Plain(text, maxWarning))
 	}
 	for i, w := range m.Warnings {
