@@ -31,7 +31,7 @@ func testParser(t *testing.T, p parser, cases map[string]parseCase) {
 				t.Fatalf("%s does not match in %s", c.file, dir)
 			}
 			facts, err := p.parse(dir, c.file, []byte(c.data))
-			if text := errText(err); text != c.err {
+			if text := parseErrText(err); text != c.err {
 				t.Errorf("error %q, want %q", text, c.err)
 			}
 			if d := cmp.Diff(c.provides, facts.Provides); d != "" {
@@ -95,8 +95,8 @@ func checkFacts(t *testing.T, data []byte, facts Facts, err error) {
 		if (n.Name == "") == (n.Path == "") {
 			t.Errorf("a need is a name or a path: %+v", n)
 		}
-		if n.Line < 1 || n.Line > lines(data) {
-			t.Errorf("line %d of %d: %+v", n.Line, lines(data), n)
+		if n.Line < 1 || n.Line > lineCount(data) {
+			t.Errorf("line %d of %d: %+v", n.Line, lineCount(data), n)
 		}
 		if n.Path != "" {
 			checkPath(t, n.Path)
@@ -126,17 +126,17 @@ func checkError(t *testing.T, data []byte, err error) {
 	if m == nil {
 		t.Fatalf("error %q", err)
 	}
-	if line, _ := strconv.Atoi(m[1]); line > lines(data) {
-		t.Errorf("error %q, but the file has %d lines", err, lines(data))
+	if line, _ := strconv.Atoi(m[1]); line > lineCount(data) {
+		t.Errorf("error %q, but the file has %d lines", err, lineCount(data))
 	}
 	if len(err.Error()) > 350 {
 		t.Errorf("an error of %d bytes", len(err.Error()))
 	}
 }
 
-func lines(data []byte) int { return bytes.Count(data, []byte{'\n'}) + 1 }
+func lineCount(data []byte) int { return bytes.Count(data, []byte{'\n'}) + 1 }
 
-func errText(err error) string {
+func parseErrText(err error) string {
 	if err == nil {
 		return ""
 	}

@@ -44,7 +44,7 @@ func parseGo(_, file string, data []byte) (Facts, error) {
 			facts.Needs = append(facts.Needs, Need{Name: r.Mod.Path, Line: r.Syntax.Start.Line})
 		}
 	}
-	facts.Needs = append(facts.Needs, replaced(file, f.Replace)...)
+	facts.Needs = append(facts.Needs, goReplaced(file, f.Replace)...)
 	return inOrder(facts), nil
 }
 
@@ -53,7 +53,7 @@ func parseGoWork(file string, data []byte) (Facts, error) {
 	if err != nil {
 		return Facts{}, goProblem(err)
 	}
-	facts := Facts{Needs: replaced(file, f.Replace)}
+	facts := Facts{Needs: goReplaced(file, f.Replace)}
 	for _, u := range f.Use {
 		if p, ok := pathBeside(file, u.Path); ok {
 			facts.Needs = append(facts.Needs, Need{Path: p, Line: u.Syntax.Start.Line})
@@ -62,9 +62,9 @@ func parseGoWork(file string, data []byte) (Facts, error) {
 	return inOrder(facts), nil
 }
 
-// replaced is what stands to the right of the arrows: a local folder, or
+// goReplaced is what stands to the right of the arrows: a local folder, or
 // another module.
-func replaced(file string, list []*modfile.Replace) []Need {
+func goReplaced(file string, list []*modfile.Replace) []Need {
 	var needs []Need
 	for _, r := range list {
 		line := r.Syntax.Start.Line
@@ -103,9 +103,9 @@ func goProblem(err error) error {
 	line := first.Pos.Line
 	// What is wrong with a version is an Error within the Error.
 	what := first.Err
-	subject := directive(first)
+	subject := goDirective(first)
 	if inner := (*modfile.Error)(nil); errors.As(what, &inner) {
-		subject, what = directive(*inner), inner.Err
+		subject, what = goDirective(*inner), inner.Err
 	}
 	more := ""
 	if len(list) > 1 {
@@ -114,8 +114,8 @@ func goProblem(err error) error {
 	return problemf(line, "%s%v%s", subject, what, more)
 }
 
-// directive is the part of a text that says which line of the file is meant.
-func directive(e modfile.Error) string {
+// goDirective is the part of a text that says which line of the file is meant.
+func goDirective(e modfile.Error) string {
 	switch {
 	case e.ModPath != "":
 		return e.Verb + " " + e.ModPath + ": "

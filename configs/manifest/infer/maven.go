@@ -15,7 +15,7 @@ import (
 // rest; and, as it builds them, the modules that it lists.
 //
 // A property that the file does not set comes from another one. It may stand
-// for anything, so a name with it is widened, see wide.
+// for anything: see widened.
 var mavenParser = parser{
 	kind:    Maven,
 	match:   ownFile("pom.xml"),
@@ -40,10 +40,10 @@ func parseMaven(_, file string, data []byte) (Facts, error) {
 		return Facts{}, problemf(pom.root, "the project has no groupId, neither its own nor a parent's")
 	}
 	group, artifact = pom.expand(group), pom.expand(artifact)
-	if unset(group) {
+	if unexpanded(group) {
 		return Facts{}, problemf(line, "the groupId %s holds a property that this file does not set; write the groupId out", group)
 	}
-	facts := Facts{Provides: provided(group, artifact)}
+	facts := Facts{Provides: mavenProvides(group, artifact)}
 	for _, c := range pom.coordinates {
 		if c.managed && (c.scope != "import" || c.kind != "pom") || c.artifact == "" {
 			continue
@@ -54,7 +54,7 @@ func parseMaven(_, file string, data []byte) (Facts, error) {
 			}
 			c.group = "org.apache.maven.plugins"
 		}
-		name := wide(pom.expand(c.group), pom.expand(c.artifact))
+		name := widened(pom.expand(c.group), pom.expand(c.artifact))
 		facts.Needs = append(facts.Needs, Need{Name: name, Line: c.line})
 	}
 	for _, m := range pom.modules {
@@ -122,23 +122,23 @@ func (p *pom) property(name string) (string, bool) {
 	return v, v != ""
 }
 
-// unset reports whether a property is left in s.
-func unset(s string) bool { return strings.Contains(s, "${") }
+// unexpanded reports whether a property is left in s.
+func unexpanded(s string) bool { return strings.Contains(s, "${") }
 
-// separators are where the words of an artifact's name end; maxName is how far
+// wordEnds are where the words of an artifact's name end; maxName is how far
 // they are looked for.
 const (
-	separators = "-_."
-	maxName    = 200
+	wordEnds = "-_."
+	maxName  = 200
 )
 
-// provided are the names of a package: its own, and every one that wide makes
-// of it where the group or the end of the artifact is not known.
-func provided(group, artifact string) []string {
+// mavenProvides are the names of a package: its own, and every one that widened
+// makes of it where the group or the end of the artifact is not known.
+func mavenProvides(group, artifact string) []string {
 	known, _, left := strings.Cut(artifact, "${")
 	names := []string{"*"}
 	for i := range min(len(known), maxName) {
-		if strings.IndexByte(separators, known[i]) >= 0 {
+		if strings.IndexByte(wordEnds, known[i]) >= 0 {
 			names = append(names, known[:i+1]+"*")
 		}
 	}
@@ -156,16 +156,16 @@ func provided(group, artifact string) []string {
 	return out
 }
 
-// wide is the name that is needed. Where a property is left in the group any
+// widened is the name that is needed. Where a property is left in the group any
 // group is meant; where one is left in the artifact, any artifact that has the
 // same words before it: ${scala.version} in core_${scala.version} makes it
 // core_*. So no dependency is missed, and few are seen that are none.
-func wide(group, artifact string) string {
-	if unset(group) {
+func widened(group, artifact string) string {
+	if unexpanded(group) {
 		group = "*"
 	}
 	if known, _, left := strings.Cut(artifact, "${"); left {
-		artifact = known[:strings.LastIndexAny(known, separators)+1] + "*"
+		artifact = known[:strings.LastIndexAny(known, wordEnds)+1] + "*"
 	}
 	return group + ":" + artifact
 }

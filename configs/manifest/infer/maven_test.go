@@ -16,7 +16,7 @@ func pomOf(body string) string {
 // ofA is what pomOf provides.
 var ofA = []string{"acme:a", "acme:*", "*:a", "*:*"}
 
-func dependency(group, artifact string) string {
+func pomDependency(group, artifact string) string {
 	return "<dependency><groupId>" + group + "</groupId><artifactId>" + artifact + "</artifactId></dependency>"
 }
 
@@ -123,45 +123,45 @@ var mavenCases = map[string]parseCase{
 	},
 	"properties of the parent": {
 		file: "a/pom.xml",
-		data: pomOf("<dependencies>" + dependency("org.acme", "core_${scala.version}") + dependency("${acme.group}", "b") + dependency("org.acme", "${name}") +
-			dependency("org.acme", "core_2${x}") + dependency("${x}", "${y}") + "</dependencies>"),
+		data: pomOf("<dependencies>" + pomDependency("org.acme", "core_${scala.version}") + pomDependency("${acme.group}", "b") + pomDependency("org.acme", "${name}") +
+			pomDependency("org.acme", "core_2${x}") + pomDependency("${x}", "${y}") + "</dependencies>"),
 		provides: ofA,
 		needs:    []string{"2 org.acme:core_*", "2 *:b", "2 org.acme:*", "2 org.acme:core_*", "2 *:*"},
 	},
 	"a property that profiles set otherwise": {
 		file: "a/pom.xml",
 		data: pomOf("<properties><db>h2</db><same>s</same></properties><profiles><profile><properties><db>pg</db><same>s</same></properties></profile></profiles>" +
-			"<dependencies>" + dependency("acme", "db-${db}") + dependency("acme", "${same}") + "</dependencies>"),
+			"<dependencies>" + pomDependency("acme", "db-${db}") + pomDependency("acme", "${same}") + "</dependencies>"),
 		provides: ofA, needs: []string{"2 acme:db-*", "2 acme:s"},
 	},
 	"an empty property": {
 		file:     "a/pom.xml",
-		data:     pomOf("<properties><suffix></suffix></properties><dependencies>" + dependency("acme", "b${suffix}") + "</dependencies>"),
+		data:     pomOf("<properties><suffix></suffix></properties><dependencies>" + pomDependency("acme", "b${suffix}") + "</dependencies>"),
 		provides: ofA, needs: []string{"2 acme:b"},
 	},
 	"properties in a circle": {
 		file:     "a/pom.xml",
-		data:     pomOf("<properties><x>${y}</x><y>${x}</y></properties><dependencies>" + dependency("acme", "b-${x}") + "</dependencies>"),
+		data:     pomOf("<properties><x>${y}</x><y>${x}</y></properties><dependencies>" + pomDependency("acme", "b-${x}") + "</dependencies>"),
 		provides: ofA, needs: []string{"2 acme:b-*"},
 	},
 	"properties that grow": {
 		file: "a/pom.xml",
 		data: pomOf("<properties><x>" + strings.Repeat("${y}", 100) + "</x><y>" + strings.Repeat("${z}", 100) + "</y><z>" + strings.Repeat("z", 100) +
-			"</z></properties><dependencies>" + dependency("acme", "b-${x}") + "</dependencies>"),
+			"</z></properties><dependencies>" + pomDependency("acme", "b-${x}") + "</dependencies>"),
 		provides: ofA, needs: []string{"2 acme:b-" + "*"},
 	},
 	"comments and CDATA in a name": {
 		file:     "a/pom.xml",
-		data:     pomOf("<dependencies>" + dependency("<![CDATA[acme]]>", "b<!-- really -->c&#45;d&amp;") + "</dependencies>"),
+		data:     pomOf("<dependencies>" + pomDependency("<![CDATA[acme]]>", "b<!-- really -->c&#45;d&amp;") + "</dependencies>"),
 		provides: ofA, needs: []string{"2 acme:bc-d&"},
 	},
 	"a dependency without a group":  {file: "a/pom.xml", data: pomOf("<dependencies><dependency><artifactId>b</artifactId></dependency></dependencies>"), provides: ofA},
 	"a dependency without anything": {file: "a/pom.xml", data: pomOf("<dependencies><dependency/></dependencies>"), provides: ofA},
 	"reporting and distribution":    {file: "a/pom.xml", data: pomOf("<reporting><plugins><plugin><groupId>acme</groupId><artifactId>r</artifactId></plugin></plugins></reporting>"), provides: ofA},
 	"a prefix for the namespace":    {file: "a/pom.xml", data: `<m:project xmlns:m="http://maven.apache.org/POM/4.0.0"><m:groupId>acme</m:groupId><m:artifactId>a</m:artifactId></m:project>`, provides: ofA},
-	"byte order mark, CRLF":         {file: "a/pom.xml", data: "\xef\xbb\xbf<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?>\r\n" + strings.ReplaceAll(pomOf("<dependencies>\n"+dependency("acme", "b")+"</dependencies>"), "\n", "\r\n"), provides: ofA, needs: []string{"4 acme:b"}},
-	"Latin-1":                       {file: "a/pom.xml", data: "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?>\n<!-- J\xf6rg -->\n" + pomOf("<dependencies>"+dependency("acme", "b\xf6")+"</dependencies>"), provides: ofA, needs: []string{"4 acme:bö"}},
-	"UTF-16":                        {file: "a/pom.xml", data: utf16("<?xml version=\"1.0\" encoding=\"UTF-16\"?>\n" + pomOf("<dependencies>"+dependency("acme", "b")+"</dependencies>")), provides: ofA, needs: []string{"3 acme:b"}},
+	"byte order mark, CRLF":         {file: "a/pom.xml", data: "\xef\xbb\xbf<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?>\r\n" + strings.ReplaceAll(pomOf("<dependencies>\n"+pomDependency("acme", "b")+"</dependencies>"), "\n", "\r\n"), provides: ofA, needs: []string{"4 acme:b"}},
+	"Latin-1":                       {file: "a/pom.xml", data: "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?>\n<!-- J\xf6rg -->\n" + pomOf("<dependencies>"+pomDependency("acme", "b\xf6")+"</dependencies>"), provides: ofA, needs: []string{"4 acme:bö"}},
+	"UTF-16":                        {file: "a/pom.xml", data: utf16LE("<?xml version=\"1.0\" encoding=\"UTF-16\"?>\n" + pomOf("<dependencies>"+pomDependency("acme", "b")+"</dependencies>")), provides: ofA, needs: []string{"3 acme:b"}},
 	"entities of HTML":              {file: "a/pom.xml", data: pomOf("<organization><name>&copy; Acme&nbsp;</name></organization>"), provides: ofA},
 	"deep":                          {file: "a/pom.xml", data: pomOf(strings.Repeat("<x>", 20_000) + strings.Repeat("</x>", 20_000)), provides: ofA},
 	"a project in a project":        {file: "a/pom.xml", data: pomOf("<project><artifactId>z</artifactId><parent><parent><artifactId>y</artifactId></parent></parent></project>"), provides: ofA},
@@ -184,7 +184,7 @@ var mavenCases = map[string]parseCase{
 	"an encoding nobody reads": {file: "a/pom.xml", data: "<?xml version=\"1.0\" encoding=\"IBM037\"?>\n<project/>", err: `line 1: this cannot be read: the encoding "IBM037" is not read; save the file as UTF-8`},
 }
 
-func utf16(s string) string {
+func utf16LE(s string) string {
 	out := []byte("\xff\xfe")
 	for _, b := range []byte(s) {
 		out = append(out, b, 0)
@@ -202,10 +202,10 @@ func TestMavenWide(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		part := rapid.StringMatching(`[a-z0-9._-]{0,8}`)
 		head, middle, tail := part.Draw(t, "head"), part.Draw(t, "middle"), part.Draw(t, "tail")
-		names := provided("acme.group", head+middle+tail)
+		names := mavenProvides("acme.group", head+middle+tail)
 		for _, need := range []string{
-			wide("acme.group", head+middle+tail), wide("acme.${x}", head+middle+tail),
-			wide("acme.group", head+"${x}"+tail), wide("${x}", head+"${x}"+tail), wide("${x}", head+"${x}${y}"),
+			widened("acme.group", head+middle+tail), widened("acme.${x}", head+middle+tail),
+			widened("acme.group", head+"${x}"+tail), widened("${x}", head+"${x}"+tail), widened("${x}", head+"${x}${y}"),
 		} {
 			if !slices.Contains(names, need) {
 				t.Errorf("%s is none of %q", need, names)

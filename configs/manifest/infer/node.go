@@ -38,7 +38,7 @@ func parseNode(_, file string, data []byte) (Facts, error) {
 	err := p.object(p.member)
 	if err == nil {
 		// Nothing may follow.
-		if _, err = p.dec.ReadToken(); err == io.EOF {
+		if _, err = p.dec.ReadToken(); errors.Is(err, io.EOF) {
 			err = nil
 		} else if err == nil {
 			err = &jsontext.SyntacticError{ByteOffset: p.dec.InputOffset(), Err: errors.New("the file goes on after its end")}

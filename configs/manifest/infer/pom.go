@@ -63,7 +63,7 @@ func readPOM(data []byte) (*pom, error) {
 		if decoded {
 			return in, nil
 		}
-		return latin(name, in)
+		return latinReader(name, in)
 	}
 	if err := r.read(); err != nil {
 		var se *xml.SyntaxError
@@ -71,12 +71,12 @@ func readPOM(data []byte) (*pom, error) {
 			return nil, problemf(se.Line, "this is not valid XML: %s", se.Msg)
 		}
 		line, _ := r.dec.InputPos()
-		if inner := errors.Unwrap(err); inner != nil { // that of latin
+		if inner := errors.Unwrap(err); inner != nil { // from latinReader
 			err = inner
 		}
 		return nil, problemf(line, "this cannot be read: %s", strings.TrimPrefix(err.Error(), "xml: "))
 	}
-	if r.pom.root == 0 {
+	if r.root == 0 {
 		return nil, problemf(1, "this is not a pom.xml: it has no <project>")
 	}
 	return r.pom, nil
@@ -94,8 +94,8 @@ func fromUTF16(data []byte) ([]byte, bool) {
 	return data, false
 }
 
-// latin reads the single-byte encodings that pom files are met in.
-func latin(name string, in io.Reader) (io.Reader, error) {
+// latinReader reads the single-byte encodings that pom files are met in.
+func latinReader(name string, in io.Reader) (io.Reader, error) {
 	switch strings.ToLower(name) {
 	case "us-ascii", "ascii", "utf8":
 		return in, nil
@@ -121,7 +121,7 @@ type pomReader struct {
 func (r *pomReader) read() error {
 	for {
 		token, err := r.dec.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
@@ -149,10 +149,10 @@ func (r *pomReader) read() error {
 	}
 }
 
-// asked are the elements that name an artifact, by their place. A plugin in
+// pomAsked are the elements that name an artifact, by their place. A plugin in
 // pluginManagement is not part of the build before the build names it, in this
 // file or in a child's; what it depends on is named there alone.
-var asked = map[string]coordinate{
+var pomAsked = map[string]coordinate{
 	"parent":                  {},
 	"dependencies/dependency": {},
 	"dependencyManagement/dependencies/dependency":                  {managed: true},
@@ -180,7 +180,7 @@ func (r *pomReader) start() {
 		r.root = r.at
 	}
 	place := r.place()
-	if c, ok := asked[place]; ok {
+	if c, ok := pomAsked[place]; ok {
 		c.line = r.at
 		r.open[place] = &c
 	}

@@ -47,7 +47,7 @@ func TestTOMLValues(t *testing.T) {
 			if d := cmp.Diff(c.want, got); d != "" {
 				t.Errorf("(-want +got)\n%s", d)
 			}
-			if text := errText(err); text != c.err {
+			if text := parseErrText(err); text != c.err {
 				t.Errorf("error %q, want %q", text, c.err)
 			}
 		})
@@ -85,8 +85,8 @@ func FuzzTOML(f *testing.F) {
 		checkError(t, data, err)
 		last := 0
 		for _, v := range values {
-			if v.line < max(1, last) || v.line > lines(data) {
-				t.Errorf("line %d of %d after line %d", v.line, lines(data), last)
+			if v.line < max(1, last) || v.line > lineCount(data) {
+				t.Errorf("line %d of %d after line %d", v.line, lineCount(data), last)
 			}
 			last = v.line
 			if len(v.key) == 0 || len(v.key) > tomlDepth || v.isBool && v.text != "true" && v.text != "false" {
