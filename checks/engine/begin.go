@@ -68,7 +68,7 @@ func (e *Engine) newRun(p planned, now time.Time) *activeRun {
 		HeadSHA: ev.HeadSHA, BaseSHA: p.change.BaseSHA, Tree: p.change.Tree,
 		Created: now, Verdict: pl.Verdict,
 		Unaffected: pl.Unaffected, Unowned: pl.Unowned, UnownedCount: pl.UnownedCount,
-		Ignored: pl.Ignored, Warnings: pl.Warnings,
+		Ignored: pl.Ignored, Warnings: pl.Warnings, Notes: pl.Notes,
 	}
 	if old := p.rerunOf; old != nil {
 		run.RerunOf, run.PullRequest, run.HeadSHA = old.ID, old.PullRequest, old.HeadSHA
@@ -81,6 +81,9 @@ func (e *Engine) newRun(p planned, now time.Time) *activeRun {
 		j := &checks.Job{
 			Run: run.ID, Package: pj.Package, Index: i, Needs: pj.Needs, Reasons: pj.Reasons,
 			State: checks.StateQueued, Queued: now,
+		}
+		if pj.Skip != "" {
+			j.State, j.Finished, j.Result = checks.StateDone, now, checks.Result{Outcome: checks.OutcomeSkipped, Detail: pj.Skip}
 		}
 		if c := pj.Carried; c != nil {
 			*j = *c

@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/checks/plan"
 )
 
 // Store keeps the engine's promises. Its methods are safe for concurrent use.
@@ -74,6 +75,7 @@ type Options struct {
 type Engine struct {
 	o        Options
 	wake     chan struct{}
+	planner  plan.Planner
 	planners chan struct{} // bounds how many repositories are read at once
 	events   chan planned
 	ends     chan ended

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/dudesons/loktar/checks"
-	"github.com/dudesons/loktar/checks/plan"
 )
 
 const (
@@ -149,7 +148,7 @@ func (e *Engine) load(ctx context.Context, ev checks.Event, rerunOf *checks.Run)
 			asked.Kind, asked.PullRequest, asked.HeadSHA = checks.EventPullRequest, rerunOf.PullRequest, rerunOf.HeadSHA
 		}
 		if p.change, p.err = e.o.Source.Load(ctx, asked); p.err == nil {
-			p.plan, p.err = plan.Make(asked, p.change)
+			p.plan, p.err = e.planner.Make(asked, p.change)
 		}
 		e.events <- p
 	}()

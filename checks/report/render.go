@@ -99,8 +99,8 @@ func Aggregate(run checks.Run, jobs []checks.Job, base string) checks.CheckRun {
 
 // tally counts jobs by how they stand.
 type tally struct {
-	total, waiting, running, passed, red, errored, heldBack, stopped int
-	firstRed                                                         string
+	total, waiting, running, passed, red, errored, heldBack, skipped, stopped int
+	firstRed                                                                  string
 }
 
 func tallyOf(jobs []checks.Job) tally {
@@ -121,6 +121,8 @@ func tallyOf(jobs []checks.Job) tally {
 			t.errored++
 		case j.Result.Outcome == checks.OutcomeHeldBack:
 			t.heldBack++
+		case j.Result.Outcome == checks.OutcomeSkipped:
+			t.skipped++
 		default:
 			t.stopped++
 		}
@@ -138,6 +140,9 @@ func (t tally) conclusion() checks.Conclusion {
 		return checks.ConclusionActionRequired
 	case t.stopped > 0 || t.heldBack > 0:
 		return checks.ConclusionCancelled
+	}
+	if t.skipped > 0 && t.skipped == t.total {
+		return checks.ConclusionSkipped
 	}
 	return checks.ConclusionSuccess
 }
@@ -167,6 +172,7 @@ func (t tally) title(run checks.Run) string {
 	add(t.errored, "could not be run by Loktar")
 	add(t.heldBack, "not run")
 	add(t.stopped, "stopped")
+	add(t.skipped, "skipped")
 	add(t.passed, "passed")
 	return strings.Join(parts, ", ")
 }

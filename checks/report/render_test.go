@@ -136,6 +136,29 @@ func TestConclusionIsTheWorst(t *testing.T) {
 	}
 }
 
+func TestSkipped(t *testing.T) {
+	run := testRun()
+	run.Finished = noon
+	run.Notes = []string{"api is not pulled in: every commit to lib bears only DOC"}
+	j := testJob("lib")
+	j.State, j.Finished = checks.StateDone, noon
+	j.Result = checks.Result{Outcome: checks.OutcomeSkipped, Detail: "The subject says NOBUILD."}
+	cr := Aggregate(run, []checks.Job{j}, base)
+	if cr.Conclusion != checks.ConclusionSkipped || cr.Title != "1 skipped" || !strings.HasPrefix(cr.Summary, "The subject says NOBUILD.\n") ||
+		!strings.Contains(cr.Summary, "bears only DOC") {
+		t.Errorf("%s %q\n%s", cr.Conclusion, cr.Title, cr.Summary)
+	}
+	// One of them run again stands beside the others that were not.
+	passed := ended(testJob("api"), checks.Result{Outcome: checks.OutcomePassed}, time.Second)
+	cr = Aggregate(run, []checks.Job{j, passed}, base)
+	if cr.Conclusion != checks.ConclusionSuccess || cr.Title != "1 skipped, 1 passed" {
+		t.Errorf("%s %q", cr.Conclusion, cr.Title)
+	}
+	if p := Package(run, j, base); p.Conclusion != checks.ConclusionSkipped || p.Title != "Skipped, as the commit asks" {
+		t.Errorf("%s %q", p.Conclusion, p.Title)
+	}
+}
+
 // A run of thousands of packages with long names and paths stays inside
 // GitHub's bound, shows what failed, and counts what it leaves out.
 func TestAggregateStaysInsideTheBound(t *testing.T) {

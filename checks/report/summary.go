@@ -15,6 +15,9 @@ import (
 // GitHub's bound, the rows that say least are left out and counted.
 func summary(run checks.Run, jobs []checks.Job, base string) string {
 	head := fmt.Sprintf("**Tested:** %s\n\n", tested(run))
+	if t := tallyOf(jobs); t.total > 0 && t.skipped == t.total {
+		head = markdown.Text(jobs[0].Result.Detail) + "\n\n"
+	}
 	for _, w := range run.Warnings[:min(len(run.Warnings), maxWarnings)] {
 		head += "> ⚠️ " + markdown.Text(markdown.Plain(w, 300)) + "\n>\n"
 	}
@@ -94,6 +97,9 @@ func footer(run checks.Run) string {
 			fmt.Fprintf(&b, "- and %d more\n", n)
 		}
 		b.WriteString("\n</details>\n\n")
+	}
+	for _, n := range run.Notes[:min(len(run.Notes), maxWarnings)] {
+		b.WriteString(markdown.Text(markdown.Plain(n, 300)) + "\n\n")
 	}
 	if run.Ignored > 0 {
 		fmt.Fprintf(&b, "%s ignored, as %s says.\n", markdown.Count(run.Ignored, "changed file"), markdown.Code("ignore"))

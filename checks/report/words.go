@@ -45,6 +45,8 @@ func title(j checks.Job) string {
 		return "Loktar could not run this"
 	case checks.OutcomeHeldBack:
 		return "Not run: " + j.Result.Blame + " did not pass"
+	case checks.OutcomeSkipped:
+		return "Skipped, as the commit asks"
 	case checks.OutcomeSuperseded:
 		return "Stopped: a newer run took its place"
 	}
@@ -71,6 +73,8 @@ func word(j checks.Job) string {
 		return "⚠️ not run: our fault"
 	case checks.OutcomeHeldBack:
 		return "⏸️ not run: " + j.Result.Blame + " did not pass"
+	case checks.OutcomeSkipped:
+		return "⏭️ skipped"
 	case checks.OutcomeSuperseded:
 		return "🚫 superseded"
 	}
