@@ -16,9 +16,11 @@ import (
 // indirect ones too: they are compiled into it. A module of the repository is
 // meant by its path whatever version is asked for and whether a go.work in a
 // folder above joins the two, since a workspace or a replacement takes the
-// repository's own. `replace` with a local path needs that folder. `use` in a
-// go.work of its own needs the folders that it names. `tool` adds nothing to
-// what is required; `exclude` and `retract` need nothing.
+// repository's own. (What is imported without a require, as a workspace allows,
+// is not in these files: that is for depends_on.) `replace` with a local path
+// needs that folder. `use` in a go.work of its own needs the folders that it
+// names. `tool` adds nothing to what is required; `exclude` and `retract` need
+// nothing.
 var goParser = parser{
 	kind:    Go,
 	match:   ownFile("go.mod", "go.work"),

@@ -130,9 +130,9 @@ var mavenCases = map[string]parseCase{
 	},
 	"a property that profiles set otherwise": {
 		file: "a/pom.xml",
-		data: pomOf("<properties><db>h2</db><same>s</same></properties><profiles><profile><properties><db>pg</db><same>s</same></properties></profile></profiles>" +
-			"<dependencies>" + pomDependency("acme", "db-${db}") + pomDependency("acme", "${same}") + "</dependencies>"),
-		provides: ofA, needs: []string{"2 acme:db-*", "2 acme:s"},
+		data: pomOf("<properties><db>h2</db><same>s</same></properties><profiles><profile><properties><db>pg</db><same>s</same><only>o</only></properties></profile></profiles>" +
+			"<dependencies>" + pomDependency("acme", "only-${only}") + pomDependency("acme", "db-${db}") + pomDependency("acme", "${same}") + "</dependencies>"),
+		provides: ofA, needs: []string{"2 acme:only-*", "2 acme:db-*", "2 acme:s"},
 	},
 	"an empty property": {
 		file:     "a/pom.xml",

@@ -23,7 +23,7 @@ type pom struct {
 	text map[string]string
 	line map[string]int
 	// properties are those of the project and of its profiles; varies are
-	// those that have several values, which a profile decides on.
+	// those whose value a profile decides on.
 	properties  map[string]string
 	varies      map[string]bool
 	coordinates []coordinate
@@ -199,7 +199,9 @@ func (r *pomReader) end(text string) {
 	case holder == "" && len(r.path) == 2, holder == "parent" && len(r.path) == 3:
 		r.text[place], r.line[place] = text, r.at
 	case holder == "properties":
-		if old, ok := r.properties[field]; ok && old != text {
+		// What a profile alone sets may have another value in the parent.
+		old, ok := r.properties[field]
+		if ok && old != text || !ok && r.path[1] == "profiles" {
 			r.varies[field] = true
 		}
 		r.properties[field] = text
