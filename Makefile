@@ -3,7 +3,7 @@ SHELL := /bin/sh
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: help demo test build image bench lint tools setup clean
+.PHONY: help demo test build image bench fuzz lint tools setup clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ image: setup ## Build the image loktar/base, once
 
 bench: setup image ## Print how fast Loktar is beside the physical floor
 	@.ci/bench
+
+fuzz: ## Fuzz every parser, FUZZTIME each (30s when it is not set)
+	@.ci/fuzz
 
 lint: tools ## Lint
 	@bin/tools/golangci-lint run
