@@ -21,8 +21,9 @@ const maxCommit = 1 << 20
 // The process ends with Close, which must be called, and with the context
 // that it was loaded with.
 type Loaded struct {
-	// Change has all fields but Manifest, BaseManifest and AuthorTrusted. Its Problems are
-	// about loktar.json as git holds it (a link, too large), not about its text.
+	// Change has all fields but Manifest, BaseManifest and AuthorTrusted. Its
+	// Problems are about loktar.json as git holds it (a link, too large), not
+	// about its text.
 	Change checks.Change
 	// Manifest is the text of Change.ManifestBlob; nil when there is none or
 	// Problems tell why it was not read.
@@ -39,7 +40,8 @@ type Loaded struct {
 	tree, base *Tree
 }
 
-// Tree is the tested tree (the head's when the merge conflicts).
+// Tree is the tested tree (the head's when the merge conflicts). It reads
+// through the same process as BaseTree and Dirs.
 func (l *Loaded) Tree() *Tree { return l.tree }
 
 // BaseTree is the tree of the merge base, nil when there is none.

@@ -157,6 +157,18 @@ func TestLoadHistory(t *testing.T) {
 			t.Errorf("change is %+v", l.Change)
 		}
 	})
+	t.Run("first files", func(t *testing.T) {
+		o := newOrigin(t)
+		base := o.commit("main", files{})
+		o.commit("topic", files{"a": "1", "l": "link:a"}, base)
+		s := o.source(t)
+		for head, want := range map[string][]string{"topic": {"a", "l"}, "main": {}} {
+			l := load(t, s, o.event(head, "main"))
+			if diff := cmp.Diff(want, l.Change.Files); diff != "" || len(l.Change.Links) != len(want)/2 {
+				t.Errorf("links %v: %s", l.Change.Links, diff)
+			}
+		}
+	})
 	t.Run("base branch is gone", func(t *testing.T) {
 		o := newOrigin(t)
 		base := o.commit("main", files{"a": "1"})

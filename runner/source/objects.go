@@ -77,6 +77,8 @@ func (g *git) objects(ctx context.Context, dir string) (*Objects, error) {
 		return nil, fmt.Errorf("start git cat-file: %w", err)
 	}
 	o.in, o.out = in, bufio.NewReaderSize(out, 64<<10)
+	o.mu.Lock() // reap may begin at once
+	defer o.mu.Unlock()
 	o.stop = context.AfterFunc(ctx, o.reap)
 	return o, nil
 }
@@ -229,6 +231,7 @@ func (o *Objects) reap() {
 
 // fail ends the process after its stream can no longer be followed.
 func (o *Objects) fail(err error) error {
+	o.stop()
 	_ = o.in.Close()
 	_ = o.cmd.Cancel()
 	_ = o.cmd.Wait()
