@@ -78,6 +78,7 @@ type Options struct {
 type Sandbox struct {
 	o      Options
 	engine *client.Client
+	dial   func() (*client.Client, error) // a client with connections of its own
 
 	reaping sync.Mutex // held through one Reap
 	// lowFiles: the engine itself may open fewer files than a job is to have,
@@ -136,11 +137,12 @@ func New(_ context.Context, o Options) (*Sandbox, error) {
 	if o.Host != "" {
 		opts = append(opts, client.WithHost(o.Host))
 	}
-	engine, err := client.NewClientWithOpts(opts...)
+	dial := func() (*client.Client, error) { return client.NewClientWithOpts(opts...) }
+	engine, err := dial()
 	if err != nil {
 		return nil, checks.Errorf(checks.KindConfig, err, "The Docker engine's address is not valid. Check DOCKER_HOST.")
 	}
-	return &Sandbox{o: o, engine: engine, live: make(map[string]struct{}), idle: make(map[bool][]*holder)}, nil
+	return &Sandbox{o: o, engine: engine, dial: dial, live: make(map[string]struct{}), idle: make(map[bool][]*holder)}, nil
 }
 
 func setDefault(d *time.Duration, value time.Duration) {

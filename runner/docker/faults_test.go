@@ -159,7 +159,8 @@ func TestContainerRemovedFromOutside(t *testing.T) {
 		done <- err
 	}()
 	out.await(t, "up\n")
-	found, err := engine.ContainerList(t.Context(), container.ListOptions{Filters: filters.NewArgs(
+	// All: it may print before the engine counts it as running.
+	found, err := engine.ContainerList(t.Context(), container.ListOptions{All: true, Filters: filters.NewArgs(
 		filters.Arg("label", docker.LabelInstance+"="+b.instance), filters.Arg("label", docker.LabelRun+"=run1"), filters.Arg("label", docker.LabelJob+"=pkg"))})
 	if err != nil || len(found) != 1 {
 		t.Fatalf("the job's container: %v, %v", found, err)

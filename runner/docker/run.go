@@ -72,6 +72,11 @@ func (s *Sandbox) Run(ctx context.Context, t runner.Task, out runner.Output) (ex
 		case holderDied && ctx.Err() == nil && checks.KindOf(err) != checks.KindUnavailable:
 			continue
 		}
+		if checks.KindOf(err) == checks.KindInternal && ctx.Err() == nil {
+			if down := s.wentDown(ctx, nil); down != nil {
+				err = errors.Join(down, err) // an engine that ends refuses with any words
+			}
+		}
 		if checks.KindOf(err) == checks.KindUnavailable {
 			s.forget()
 		}
@@ -230,6 +235,11 @@ func (s *Sandbox) account(ctx context.Context, w *watch, code int) (exit runner.
 	}
 	if clean > 0 {
 		code = stepsCode
+	}
+	if !w.stopping() && (code != 0 || w.progress.interrupted()) {
+		if err := s.wentDown(ctx, w.job.holder); err != nil {
+			return exit, err
+		}
 	}
 	if cleanLines := w.job.task.Clean; clean == 0 && step >= 0 && len(cleanLines) > 0 {
 		w.out.Heading(fmt.Sprintf("%s was not run: the job's shell was killed.", cleanLines[0]))

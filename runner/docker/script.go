@@ -51,6 +51,8 @@ type progress struct {
 	step  int // index of the last step that began
 	clean int // number of clean lines that began
 	code  int // exit code of the steps, once cleaning began
+	// signalled: the shell got a signal that asks it to end.
+	signalled bool
 }
 
 func newProgress(t runner.Task, nonce string, out runner.Output) *progress {
@@ -138,9 +140,18 @@ func (p *progress) tell(word string) {
 		}
 		p.clean++
 		p.out.Heading(p.task.Clean[n])
+	case kind == "signal":
+		p.signalled = true
 	case kind == "unclean" && p.clean > 0:
 		p.out.Heading(fmt.Sprintf("The line above exited with %d. Cleaning up does not change the verdict.", n))
 	}
+}
+
+// interrupted reports whether somebody asked the job to end.
+func (p *progress) interrupted() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.signalled
 }
 
 // now is what the script told so far: its shell's process id, the last step

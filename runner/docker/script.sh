@@ -11,8 +11,9 @@ exec 2>&1
 loktar_code=1
 trap 'exit "$loktar_code"' EXIT
 # A signal to the container reaches the lines, which it ends, and this shell,
-# which goes on to clean up. A handler, unlike '', is not inherited.
-trap : HUP INT TERM
+# which tells of it and goes on to clean up. A handler, unlike '', is not
+# inherited.
+trap 'loktar_tell signal:0' HUP INT TERM
 
 loktar_tell "shell:$$"
 cd -P -- "./$loktar_dir" || exit

@@ -1,0 +1,164 @@
+package docker_test
+
+import (
+	"io"
+	"net"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+
+	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/runner/docker"
+	"github.com/dudesons/loktar/runner/docker/dockertest"
+)
+
+// door stands before the engine. While it is shut it takes no new connections,
+// as an engine that is ending; those that are there go on.
+type door struct {
+	t      *testing.T
+	path   string
+	engine string
+
+	under  sync.WaitGroup
+	listen net.Listener
+	mu     sync.Mutex
+	conns  []net.Conn
+}
+
+func newDoor(t *testing.T) *door {
+	d := &door{t: t, path: filepath.Join(t.TempDir(), "door.sock"), engine: strings.TrimPrefix(dockertest.Engine(t).DaemonHost(), "unix://")}
+	d.open()
+	t.Cleanup(func() {
+		d.shut()
+		d.mu.Lock()
+		for _, c := range d.conns {
+			c.Close()
+		}
+		d.mu.Unlock()
+		d.under.Wait()
+	})
+	return d
+}
+
+func (d *door) shut() { d.listen.Close() }
+
+func (d *door) open() {
+	l, err := net.Listen("unix", d.path)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.listen = l
+	d.under.Go(func() {
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return
+			}
+			out, err := net.Dial("unix", d.engine)
+			if err != nil {
+				in.Close()
+				continue
+			}
+			d.mu.Lock()
+			d.conns = append(d.conns, in, out)
+			d.mu.Unlock()
+			for _, way := range [][2]net.Conn{{in, out}, {out, in}} {
+				d.under.Go(func() {
+					_, _ = io.Copy(way[1], way[0])
+					_ = way[1].(*net.UnixConn).CloseWrite()
+				})
+			}
+		}
+	})
+}
+
+// signal sends a signal to the containers of a bench, of which there is one at
+// least: those of its jobs, or all others. A container may print before the
+// engine counts it as running.
+func (b *bench) signal(t *testing.T, signal string, jobs bool) {
+	t.Helper()
+	engine := dockertest.Engine(t)
+	mine := filters.NewArgs(filters.Arg("label", docker.LabelInstance+"="+b.instance), filters.Arg("status", "running"))
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.After(30 * time.Second); ; {
+		found, err := engine.ContainerList(t.Context(), container.ListOptions{Filters: mine})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent := 0
+		for _, c := range found {
+			if (c.Labels[docker.LabelJob] != "") != jobs {
+				continue
+			}
+			if err := engine.ContainerKill(t.Context(), c.ID, signal); err != nil {
+				t.Fatal(err)
+			}
+			sent++
+		}
+		if sent > 0 {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatal("no such container runs")
+		}
+	}
+}
+
+// TestAnEngineThatEndsIsNoVerdict has jobs end as they do when their engine is
+// stopped: by its SIGTERM, whatever they make of it, and by its SIGKILL.
+func TestAnEngineThatEndsIsNoVerdict(t *testing.T) {
+	for name, c := range map[string]struct{ step, signal string }{
+		"heeds the signal":  {"echo up; sleep 300", "TERM"},
+		"ends well with it": {"trap 'exit 0' TERM; echo up; while :; do sleep 0.1; done", "TERM"},
+		"is killed":         {"echo up; sleep 300", "KILL"},
+	} {
+		for _, restarted := range []bool{false, true} {
+			t.Run(name+map[bool]string{true: " and restarted"}[restarted], func(t *testing.T) {
+				d := newDoor(t)
+				b := setUp(t, func(o *docker.Options) { o.Host = "unix://" + d.path })
+				out := newOutput()
+				done := make(chan error, 1)
+				go func() {
+					_, err := b.Run(t.Context(), b.task(c.step), out)
+					done <- err
+				}()
+				out.await(t, "up\n")
+				if restarted {
+					b.signal(t, "KILL", false)
+				} else {
+					d.shut()
+				}
+				b.signal(t, c.signal, true)
+				err := <-done
+				if !restarted {
+					d.open()
+				}
+				wantKind(t, err, checks.KindUnavailable, "Docker engine")
+			})
+		}
+	}
+}
+
+// TestAJobThatSignalsItselfHasAVerdict does what shell scripts do.
+func TestAJobThatSignalsItselfHasAVerdict(t *testing.T) {
+	b := setUp(t)
+	for step, code := range map[string]int{
+		"kill -TERM $$":                      143,
+		"kill -KILL $$":                      137,
+		"trap 'exit 3' TERM; kill 0; exit 4": 3,
+		"trap 'exit 0' TERM; kill 0; exit 4": 0,
+	} {
+		exit, out := b.run(b.task(step))
+		if exit.Code != code || exit.Cancelled || exit.TimedOut {
+			t.Errorf("%s: %+v, want code %d\n%s", step, exit, code, out)
+		}
+	}
+}
