@@ -19,6 +19,7 @@ import (
 	"github.com/dudesons/loktar/checks/engine"
 	"github.com/dudesons/loktar/checks/report"
 	"github.com/dudesons/loktar/configs"
+	"github.com/dudesons/loktar/configs/manifest/infer"
 	"github.com/dudesons/loktar/runner/source"
 	"github.com/dudesons/loktar/store"
 )
@@ -79,7 +80,7 @@ func (s *Server) open(ctx context.Context, version string) (err error) {
 		Store: s.store, Sink: hub, BaseURL: cfg.PublicURL, Log: log.With().Str("part", "report").Logger(),
 	})
 	s.engine = engine.New(engine.Options{
-		Store: s.store, Source: changes{s.source}, Runner: s.jobs, Slots: cfg.Runner.Slots,
+		Store: s.store, Source: &changes{source: s.source, people: hub, inferrer: infer.New()}, Runner: s.jobs, Slots: cfg.Runner.Slots,
 		Drain: drain, Report: s.report.Wake, Log: log.With().Str("part", "engine").Logger(),
 	})
 	s.http = s.server(version)

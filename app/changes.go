@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,8 +11,9 @@ import (
 
 	"github.com/dudesons/loktar/app/github"
 	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/checks/plan"
 	"github.com/dudesons/loktar/configs"
-	"github.com/dudesons/loktar/configs/manifest"
+	"github.com/dudesons/loktar/configs/manifest/infer"
 	"github.com/dudesons/loktar/runner/source"
 )
 
@@ -36,48 +38,115 @@ func openSource(cfg configs.Config, hub *github.App) (*source.Source, error) {
 	})
 }
 
-// changes is the engine's Source: what git says of a change, with the
-// loktar.json of both sides parsed.
-type changes struct{ source *source.Source }
+// people answers what somebody may do in a repository.
+type people interface {
+	Permission(ctx context.Context, installation int64, repo checks.Repo, user checks.User) (checks.Permission, error)
+}
 
-// Load reads and parses; its errors are those of source.Load.
-func (c changes) Load(ctx context.Context, ev checks.Event) (checks.Change, error) {
+// changes is the engine's Source: what git says of a change, with the
+// loktar.json of both sides parsed and the dependencies that their files tell
+// of. What did not change since it was last read is not read again.
+type changes struct {
+	source    *source.Source
+	people    people
+	manifests manifests
+	inferrer  *infer.Inferrer
+}
+
+// Load reads, parses and infers. Its errors are those of source.Load, and of
+// GitHub when the author's permission counts and cannot be asked for.
+func (c *changes) Load(ctx context.Context, ev checks.Event) (checks.Change, error) {
 	loaded, err := c.source.Load(ctx, ev)
 	if err != nil {
 		return checks.Change{}, err
 	}
+	defer loaded.Close()
 	ch := loaded.Change
 	if loaded.Manifest != nil {
-		dirs, err := loaded.Dirs(ctx)
-		if err != nil {
-			return checks.Change{}, fmt.Errorf("look for packages' folders: %w", err)
-		}
-		defer dirs.Close()
-		m, problems := manifest.Parse(loaded.Manifest, manifest.Options{
-			DirExists: dirs.Exists, Dirs: func() []string { return folders(dirs) },
-		})
-		ch.Manifest, ch.Problems = m, append(ch.Problems, problems...)
+		dirs := loaded.Dirs()
+		m, problems := c.manifests.parse(ch.ManifestBlob, loaded.Manifest, dirs)
 		if err := dirs.Err(); err != nil {
 			return checks.Change{}, fmt.Errorf("look for packages' folders: %w", err)
 		}
+		ch.Manifest, ch.Problems = m, append(ch.Problems, problems...)
 	}
 	if loaded.BaseManifest != nil {
-		ch.BaseManifest, _ = manifest.Parse(loaded.BaseManifest, manifest.Options{})
+		ch.BaseManifest, _ = c.manifests.parse(loaded.BaseManifestBlob, loaded.BaseManifest, nil)
+	}
+	if ch.Manifest != nil {
+		if err := c.infer(ctx, ch.Manifest, loaded.Tree()); err != nil {
+			return checks.Change{}, err
+		}
+	}
+	if ch.BaseManifest != nil && loaded.BaseTree() != nil {
+		if err := c.infer(ctx, ch.BaseManifest, loaded.BaseTree()); err != nil {
+			return checks.Change{}, err
+		}
+	}
+	stillNeed(ch.Manifest, ch.BaseManifest)
+	if plan.ParseSubject(loaded.HeadSubject).Skip != "" && ev.PullRequest != nil {
+		permission, err := c.people.Permission(ctx, ev.Installation, ev.Repo, ev.PullRequest.Author)
+		if err != nil {
+			return checks.Change{}, fmt.Errorf("ask what the author may do: %w", err)
+		}
+		ch.AuthorTrusted = permission.CanWrite()
 	}
 	return ch, nil
 }
 
-// maxFolders bounds how many folders are looked through for one that a
-// mistyped pkg_dir may have meant.
-const maxFolders = 10_000
+// infer fills in what the files of m's packages tell of dependencies.
+func (c *changes) infer(ctx context.Context, m *checks.Manifest, t *source.Tree) (err error) {
+	if m.Edges, m.Unread, err = c.inferrer.Edges(ctx, tree{t}, m.Packages); err != nil {
+		return fmt.Errorf("read packages' files for dependencies: %w", err)
+	}
+	return nil
+}
 
-// folders are the folders of a tree, those near the root first.
-func folders(dirs *source.Dirs) []string {
-	all := dirs.Siblings("x")
-	for i := 0; i < len(all) && len(all) < maxFolders; i++ {
-		for _, name := range dirs.Siblings(all[i] + "/x") {
-			all = append(all, all[i]+"/"+name)
+// stillNeed keeps the base's dependencies on packages of which a file cannot
+// be read now: what such a file provides to others is not known, and who
+// needed it is taken to need it still. Such an edge counts for what is
+// affected, not for the order.
+func stillNeed(m, base *checks.Manifest) {
+	if m == nil || base == nil || len(m.Unread) == 0 {
+		return
+	}
+	unread, listed, known := map[string]bool{}, map[string]bool{}, map[[2]string]bool{}
+	for _, f := range m.Unread {
+		unread[f.Package] = unread[f.Package] || !f.Warning
+	}
+	for _, p := range m.Packages {
+		listed[p.Name] = true
+	}
+	for _, e := range m.Edges {
+		known[[2]string{e.From, e.To}] = true
+	}
+	for _, e := range base.Edges {
+		if unread[e.To] && listed[e.To] && listed[e.From] && !known[[2]string{e.From, e.To}] {
+			e.Cyclic = true
+			m.Edges = append(m.Edges, e)
 		}
 	}
-	return all
+}
+
+// tree is a source.Tree in the terms of infer.
+type tree struct{ *source.Tree }
+
+func (t tree) List(dir string) ([]infer.Entry, error) {
+	entries, err := t.Tree.List(dir)
+	if err != nil || entries == nil {
+		return nil, err
+	}
+	out := make([]infer.Entry, len(entries))
+	for i, e := range entries {
+		out[i] = infer.Entry{Name: e.Name, OID: e.OID, IsFile: e.IsFile(), IsDir: e.IsDir(), IsLink: e.IsLink()}
+	}
+	return out, nil
+}
+
+func (t tree) Read(oid string, limit int64) ([]byte, error) {
+	b, err := t.Tree.Read(oid, limit)
+	if large := new(source.TooLargeError); errors.As(err, &large) {
+		return nil, fmt.Errorf("%w: %w", infer.ErrTooLarge, err)
+	}
+	return b, err
 }

@@ -28,6 +28,7 @@ var arrows = []struct {
 	{"checks/report", []string{"checks", "checks/markdown"}, "reporting declares what it needs of store and sink"},
 	{"configs", []string{"configs/internal/value"}, "configuration is read by app alone and knows nobody"},
 	{"configs/manifest", []string{"checks", "configs/internal/value"}, "loktar.json becomes the domain's terms"},
+	{"configs/manifest/infer", []string{"checks"}, "dependencies are read from any tree that can be listed"},
 	{"configs/internal/value", nil, "reading sizes, image names and words nearly right is a leaf"},
 	{"store", []string{"checks"}, "the store keeps the domain's values"},
 	{"store/storetest", []string{"checks", "store"}, "the suite knows the store's records, and no implementation's insides"},

@@ -24,6 +24,7 @@ import (
 
 	"github.com/dudesons/loktar/app/minihub"
 	"github.com/dudesons/loktar/app/minihub/minihubtest"
+	"github.com/dudesons/loktar/checks/markdown"
 	"github.com/dudesons/loktar/runner/docker/dockertest"
 )
 
@@ -35,8 +36,14 @@ func TestMain(m *testing.M) {
 // does with it, and what the pull request then shows. The server is the real
 // program, the engine the real Docker, GitHub is minihub, held against
 // GitHub's own description.
-func TestStories(t *testing.T) {
-	files, err := filepath.Glob("testdata/script/*.txt")
+func TestStories(t *testing.T) { tell(t, "testdata/script/*.txt") }
+
+// TestAffected runs testdata/affected: what a pull request changes, by real
+// git, and which packages its checks then name.
+func TestAffected(t *testing.T) { tell(t, "testdata/affected/*.txt") }
+
+func tell(t *testing.T, pattern string) {
+	files, err := filepath.Glob(pattern)
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no stories: %v", err)
 	}
@@ -48,7 +55,7 @@ func TestStories(t *testing.T) {
 			testscript.Run(t, testscript.Params{
 				Files: []string{file}, Setup: w.setup, RequireExplicitExec: true, RequireUniqueNames: true,
 				Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-					"repo": w.repo, "pull": w.pull, "push": w.push, "branch": w.branch, "open": w.open, "fork": w.fork, "close": w.close,
+					"repo": w.repo, "pull": w.pull, "push": w.push, "affected": w.affected, "owned": w.owned, "head": w.track, "branch": w.branch, "open": w.open, "fork": w.fork, "close": w.close,
 					"up": w.up, "check": w.check, "summary": w.summary, "annotation": w.annotation, "nocheck": w.nocheck,
 					"count": w.count, "rerun": w.rerun, "get": w.get, "deliver": w.deliver, "clean": w.clean,
 					"running": w.running, "hub": w.outage, "delivered": w.delivered,
@@ -96,6 +103,11 @@ func (w *world) setup(env *testscript.Env) error {
 		"LOKTAR_RUNNER_IMAGE":            w.image,
 		"LOKTAR_RUNNER_SLOTS":            "2",
 		"PATH":                           env.Getenv("PATH"),
+		"GIT_CONFIG_NOSYSTEM":            "1",
+		"GIT_AUTHOR_NAME":                "Ann",
+		"GIT_AUTHOR_EMAIL":               "ann@example.org",
+		"GIT_COMMITTER_NAME":             "Ann",
+		"GIT_COMMITTER_EMAIL":            "ann@example.org",
 	} {
 		env.Setenv(k, v)
 	}
@@ -126,6 +138,8 @@ func (w *world) files(ts *testscript.TestScript, dir string) map[string]string {
 func (w *world) repo(ts *testscript.TestScript, _ bool, args []string) {
 	owner, name, _ := strings.Cut(args[0], "/")
 	w.repos, w.name = w.hub.Repo(owner, name, w.files(ts, args[1])), args[0]
+	// Where its owner clones from and pushes to.
+	ts.Setenv("URL", strings.Replace(w.repos.CloneURL(), "://", "://"+owner+":"+w.hub.UserToken(owner)+"@", 1))
 }
 
 // pull BRANCH DIR [DELETED...]: a commit with DIR on top of main, and a pull request of it.
@@ -253,6 +267,30 @@ func (w *world) nocheck(ts *testscript.TestScript, _ bool, args []string) {
 		if slices.Contains(args, c.Name) {
 			ts.Fatalf("there is a check %s: %s", c.Name, c.Title)
 		}
+	}
+}
+
+// track BRANCH: its tip is what the next commands look at.
+func (w *world) track(ts *testscript.TestScript, _ bool, args []string) {
+	head, err := w.repos.Tip(w.t.Context(), args[0])
+	ts.Check(err)
+	w.head = head
+}
+
+// affected NAME...: the run is of these packages and no others, and each of
+// them has a check.
+func (w *world) affected(ts *testscript.TestScript, _ bool, args []string) {
+	c := w.find("loktar", "completed")
+	if want := "^" + markdown.Count(len(args), "package") + " passed"; !regexp.MustCompile(want).MatchString(c.Title) {
+		ts.Fatalf("loktar is %s, %q; want %q of %v\n%s", c.Conclusion, c.Title, want, args, c.Summary)
+	}
+	w.owned(ts, false, args)
+}
+
+// owned NAME...: the run has a check of each of these packages.
+func (w *world) owned(_ *testscript.TestScript, _ bool, args []string) {
+	for _, name := range args {
+		w.find(name, "completed")
 	}
 }
 

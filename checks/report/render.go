@@ -37,12 +37,12 @@ func Package(run checks.Run, j checks.Job, base string) checks.CheckRun {
 	var b strings.Builder
 	switch {
 	case j.Result.Outcome == checks.OutcomeErrored:
-		fmt.Fprintf(&b, "**This is a fault of the server, not of the code.** %s\n\nPress Re-run when it is mended.\n\n", markdown.Text(j.Result.Detail))
+		fmt.Fprintf(&b, "**This is a fault of the server, not of the code.** %s\n\nPress Re-run when it is mended.\n\n", sentence(j.Result.Detail))
 	case j.Result.Outcome == checks.OutcomeHeldBack:
 		fmt.Fprintf(&b, "%s depends on %s, which did not pass. A re-run of %s runs this too.\n\n",
 			markdown.Code(j.Package.Name), link(j.Result.Blame, base, run.ID), markdown.Code(j.Result.Blame))
 	case j.Result.Detail != "":
-		b.WriteString(markdown.Text(j.Result.Detail) + "\n\n")
+		b.WriteString(sentence(j.Result.Detail) + "\n\n")
 	}
 	fmt.Fprintf(&b, "**%s:** %s\n\n", why(j), reasons(j.Reasons, 5))
 	if j.State == checks.StateQueued && len(j.Needs) > 0 {

@@ -59,7 +59,7 @@ func TestPackage(t *testing.T) {
 		{"passed", ended(testJob("lib"), checks.Result{Outcome: checks.OutcomePassed}, 65*time.Second), checks.StatusCompleted, checks.ConclusionSuccess, "Passed in 1 min 5 s",
 			"**Why it ran:** libs/lib changed: main.py and 2 more\n\n**Tested:** `abcdef0` merged into `main` at `0123456`\n\n[Open the log](https://ci.example.org/runs/r1/lib)\n"},
 		{"failed", ended(testJob("lib"), checks.Result{Outcome: checks.OutcomeFailed, ExitCode: 2, Detail: "`make ci` exited with 2."}, time.Second), checks.StatusCompleted, checks.ConclusionFailure, "Failed after 1.0 s",
-			"\\`make ci\\` exited with 2.\n\n**Why it ran:** libs/lib changed: main.py and 2 more\n\n**Tested:** `abcdef0` merged into `main` at `0123456`\n\n[Open the log](https://ci.example.org/runs/r1/lib)\n"},
+			"`make ci` exited with 2.\n\n**Why it ran:** libs/lib changed: main.py and 2 more\n\n**Tested:** `abcdef0` merged into `main` at `0123456`\n\n[Open the log](https://ci.example.org/runs/r1/lib)\n"},
 		{"our fault", ended(testJob("lib"), checks.Result{Outcome: checks.OutcomeErrored, Detail: "The disk is full."}, 0), checks.StatusCompleted, checks.ConclusionActionRequired, "Loktar could not run this",
 			"**This is a fault of the server, not of the code.** The disk is full.\n\nPress Re-run when it is mended.\n\n**Why it ran:** libs/lib changed: main.py and 2 more\n\n**Tested:** `abcdef0` merged into `main` at `0123456`\n\n[Open the log](https://ci.example.org/runs/r1/lib)\n"},
 		{"held back", held, checks.StatusCompleted, checks.ConclusionCancelled, "Not run: lib did not pass",

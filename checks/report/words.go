@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/dudesons/loktar/checks"
@@ -122,4 +123,36 @@ func reasons(rs []checks.Reason, most int) string {
 		out += markdown.Text(r.String())
 	}
 	return out
+}
+
+// sentence is a result's detail as Markdown: what stands between back quotes
+// is code, the rest is text. Whoever made the detail kept back quotes out of
+// hostile words.
+func sentence(detail string) string {
+	parts := strings.Split(detail, "`")
+	if len(parts)%2 == 0 {
+		return markdown.Text(detail)
+	}
+	var b strings.Builder
+	for i, part := range parts {
+		switch {
+		case i%2 == 1:
+			b.WriteString(markdown.Code(part))
+		case part != "":
+			b.WriteString(padded(part))
+		}
+	}
+	return b.String()
+}
+
+// padded is text with the blanks at its ends, which markdown.Text may fold.
+func padded(s string) string {
+	text := markdown.Text(strings.TrimSpace(s))
+	if strings.HasPrefix(s, " ") {
+		text = " " + text
+	}
+	if strings.HasSuffix(s, " ") && strings.TrimSpace(s) != "" {
+		text += " "
+	}
+	return text
 }

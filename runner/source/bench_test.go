@@ -133,16 +133,13 @@ func BenchmarkDirs(b *testing.B) {
 	o := monorepo(b, packages)
 	l := load(b, o.source(b), o.event("topic", "main"))
 	for b.Loop() {
-		dirs, err := l.Dirs(b.Context())
-		if err != nil {
-			b.Fatal(err)
-		}
+		dirs := l.Dirs()
 		for i := range packages {
 			if !dirs.Exists(fmt.Sprintf("g%d/p%d", i%125, i)) {
 				b.Fatal("a folder is missing")
 			}
 		}
-		if err := errors.Join(dirs.Err(), dirs.Close()); err != nil {
+		if err := dirs.Err(); err != nil {
 			b.Fatal(err)
 		}
 	}

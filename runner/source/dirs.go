@@ -50,9 +50,6 @@ func (d *Dirs) Err() error {
 	return d.err
 }
 
-// Close ends the reading of all that was loaded.
-func (d *Dirs) Close() error { return d.tree.objects.Close() }
-
 // good keeps the first error.
 func (d *Dirs) good(err error) bool {
 	d.mu.Lock()

@@ -48,7 +48,7 @@ func (l *Loaded) Tree() *Tree { return l.tree }
 func (l *Loaded) BaseTree() *Tree { return l.base }
 
 // Dirs answers questions about the folders of Tree.
-func (l *Loaded) Dirs(context.Context) (*Dirs, error) { return &Dirs{tree: l.tree}, nil }
+func (l *Loaded) Dirs() *Dirs { return &Dirs{tree: l.tree} }
 
 // Close ends the reading; the trees give errors after it.
 func (l *Loaded) Close() error {

@@ -227,11 +227,8 @@ func TestLoadConflict(t *testing.T) {
 	if l.Change.Tree != "" || string(l.Manifest) != "head" || len(l.Change.Files) != 4 {
 		t.Errorf("change is %+v, manifest %q", l.Change, l.Manifest)
 	}
-	dirs, err := l.Dirs(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer dirs.Close()
+	dirs := l.Dirs()
+	defer l.Close()
 	if !dirs.Exists("d") {
 		t.Error("the head's folder is not seen")
 	}
@@ -348,11 +345,8 @@ func TestLoadSubjectAndDirs(t *testing.T) {
 	if l.HeadSubject != "NOBUILD/ENH: two lines \uFFFD" {
 		t.Errorf("subject is %q", l.HeadSubject)
 	}
-	dirs, err := l.Dirs(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer dirs.Close()
+	dirs := l.Dirs()
+	defer l.Close()
 	for dir, want := range map[string]bool{
 		".": true, "libs": true, "libs/b": true, "libs/b/c": true, "libs/d": true, "libs/a": false, "libs/z/z": false,
 		"file": false, "file/x": false, "link": false, "libs/sub": false, "libs/b/c/x": false, "": false, "li\nbs": false,
