@@ -32,7 +32,7 @@ lint: tools ## Lint
 tools: ## Build the pinned development tools into bin/tools
 	@mkdir -p bin/tools && go -C .ci/tools build -o ../../bin/tools/ tool
 
-setup: ## Install and start what is missing: git, a Docker engine, debootstrap
+setup: ## Install and start what is missing: git, a Docker engine, mmdebstrap
 	@.ci/setup
 
 clean: ## Remove what the other targets made, but for images
