@@ -44,8 +44,8 @@ const maxNodes = 500_000
 var composeKeys = []string{"version", "name", "include", "services", "networks", "volumes", "configs", "secrets", "models"}
 
 func parseCompose(file string, data []byte) (Facts, error) {
-	c := composeReader{file: file, lex: shell.NewLex('\\'), lines: bytes.Count(data, []byte("\n")) + 1}
-	c.lex.SkipProcessQuotes = true
+	c := composeReader{file: file, words: expander{lex: shell.NewLex('\\')}, lines: bytes.Count(data, []byte("\n")) + 1}
+	c.words.lex.SkipProcessQuotes = true
 	for dec := yaml.NewDecoder(bytes.NewReader(data)); ; {
 		var doc yaml.Node
 		err := dec.Decode(&doc)
@@ -64,13 +64,16 @@ func parseCompose(file string, data []byte) (Facts, error) {
 	if c.nodes > maxNodes {
 		return Facts{}, problemf(1, "this file holds more than %d values with its aliases, so it is not read", maxNodes)
 	}
+	if err := c.words.problem(); err != nil {
+		return Facts{}, err
+	}
 	return inOrder(c.facts), nil
 }
 
 type composeReader struct {
 	file  string
 	lines int
-	lex   *shell.Lex
+	words expander
 	nodes int
 	facts Facts
 }
@@ -186,7 +189,7 @@ func (c *composeReader) build(n *yaml.Node) {
 	for _, p := range pairs {
 		switch p.key {
 		case "dockerfile":
-			if contexts := expand(c.lex, context, nil); len(contexts) > 0 && !remote(contexts[0]) {
+			if contexts := c.words.expand(context); len(contexts) > 0 && !remote(contexts[0]) {
 				c.path(p.value, contexts[0])
 			}
 		case "dockerfile_inline":
@@ -234,7 +237,7 @@ func (c *composeReader) context(n *yaml.Node, place string) {
 
 func (c *composeReader) image(n *yaml.Node) {
 	if n = c.follow(n); n != nil && n.Kind == yaml.ScalarNode {
-		c.facts.Needs = append(c.facts.Needs, imageNeeds(c.lex, n.Value, nil, c.line(n))...)
+		c.facts.Needs = append(c.facts.Needs, c.words.images(n.Value, c.line(n))...)
 	}
 }
 
@@ -253,7 +256,7 @@ func (c *composeReader) place(n *yaml.Node, base string) (string, bool) {
 	if n = c.follow(n); n == nil || n.Kind != yaml.ScalarNode || n.Value == "" {
 		return "", false
 	}
-	for _, text := range expand(c.lex, n.Value, nil) {
+	for _, text := range c.words.expand(n.Value) {
 		if remote(text) || strings.Contains(text, unknown) || path.IsAbs(text) || path.IsAbs(base) {
 			continue
 		}

@@ -112,3 +112,23 @@ func TestComposeMatch(t *testing.T) {
 		}
 	}
 }
+
+// What a file includes is in the repository and at one of its lines.
+func FuzzIncludes(f *testing.F) {
+	f.Add([]byte("-r ../b.txt\n-r ../../../../x\n--requirement=/y\n-rz \\\n.txt\n"))
+	f.Add([]byte("include:\n  - ../b/compose.yml\n  - path: [c.yml, ../../../../e.yml]\n"))
+	f.Add([]byte("[tool.setuptools.dynamic]\ndependencies = {file = ['../a.txt', '/b', '../../../c']}\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for file, p := range map[string]parser{
+			"services/pet/requirements.txt": pythonParser, "services/pet/pyproject.toml": pythonParser, "services/pet/compose.yml": composeParser,
+		} {
+			facts, _ := p.parse("services/pet", file, data)
+			for _, i := range facts.Includes {
+				checkPath(t, i.Path)
+				if i.Line < 1 || i.Line > lineCount(data) {
+					t.Errorf("%s: line %d of %d", file, i.Line, lineCount(data))
+				}
+			}
+		}
+	})
+}

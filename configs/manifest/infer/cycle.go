@@ -34,6 +34,7 @@ type sorter struct {
 	placed     []bool
 	ready      []int32
 	skip       []int // needs at the start that are dead or placed
+	seen       []int // by package, the place in a walk, from 1
 }
 
 // closeCycles marks arcs as cyclic so that the others, with depends_on, have
@@ -72,10 +73,10 @@ func closeCycles(ctx context.Context, packages []*checks.Package, arcs []arc) ([
 			continue
 		}
 		problems = append(problems, checks.FileProblem{
-			Package: closing.in.Name, File: closing.file, Line: closing.line, Message: s.tell(walk, at), Warning: true})
+			Package: packages[closing.from].Name, File: closing.file, Line: closing.line, Message: s.tell(walk, at), Warning: true})
 	}
 	if more > 0 {
-		problems[len(problems)-1].Message += fmt.Sprintf(" There are %d more circles.", more)
+		problems[len(problems)-1].Message += fmt.Sprintf(" (there are %d more circles)", more)
 	}
 	return problems, nil
 }
@@ -88,6 +89,7 @@ func newSorter(packages []*checks.Package, arcs []arc) *sorter {
 		left:       make([]int, len(packages)),
 		placed:     make([]bool, len(packages)),
 		skip:       make([]int, len(packages)),
+		seen:       make([]int, len(packages)),
 	}
 	for n, p := range packages {
 		var needs []link
@@ -136,22 +138,22 @@ type step struct{ from, need int32 }
 // cycle is one that a package which is not placed leads to. It starts at the
 // first of its packages by name.
 func (s *sorter) cycle(at int32) []step {
-	seen := map[int32]int{}
 	var walk []step
-	for {
-		if start, ok := seen[at]; ok {
-			walk = walk[start:]
-			break
-		}
-		seen[at] = len(walk)
+	for s.seen[at] == 0 {
 		k := s.skip[at]
 		for l := s.needs[at][k]; l.dead || s.placed[l.to]; l = s.needs[at][k] {
 			k++
 		}
 		s.skip[at] = k
 		walk = append(walk, step{at, int32(k)})
+		s.seen[at] = len(walk)
 		at = s.needs[at][k].to
 	}
+	start := s.seen[at] - 1
+	for _, st := range walk {
+		s.seen[st.from] = 0
+	}
+	walk = walk[start:]
 	first := 0
 	for i := range walk {
 		if walk[i].from < walk[first].from {
@@ -172,10 +174,10 @@ func (s *sorter) weakest(walk []step) int {
 	return 0
 }
 
-// tell is the sentence about a cycle.
+// tell is what is said about a cycle.
 func (s *sorter) tell(walk []step, closing int) string {
 	var b strings.Builder
-	b.WriteString("These packages need each other in a circle: ")
+	b.WriteString("these packages need each other in a circle: ")
 	for i, st := range walk {
 		if i == maxCycleSize-1 && len(walk) > maxCycleSize {
 			fmt.Fprintf(&b, "(%d more) -> ", len(walk)-i)
@@ -187,7 +189,7 @@ func (s *sorter) tell(walk []step, closing int) string {
 	b.WriteString(s.packages[walk[0].from].Name)
 	from := walk[closing]
 	l := s.needs[from.from][from.need]
-	fmt.Fprintf(&b, ". A change to one tests them all, but %s does not wait for %s. Remove the line %s, or leave its kind out of the `dependencies_type` of %s.",
+	fmt.Fprintf(&b, "; a change to one tests them all, but %s does not wait for %s; remove the line %s, or leave its kind out of the `dependencies_type` of %s",
 		s.packages[from.from].Name, s.packages[l.to].Name, s.where(l), s.packages[from.from].Name)
 	return b.String()
 }

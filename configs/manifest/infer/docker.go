@@ -32,18 +32,19 @@ var dockerParser = parser{
 	byPackage: true,
 }
 
-// The bounds of what makes buildkit's parser recurse.
+// The bounds of what makes buildkit's parser recurse. It reads a line again for
+// each variable around it, so their number times the bytes is what counts.
 const (
 	maxOnbuild   = 1_000
-	maxVariables = 10_000
+	maxRereading = 128 << 20
 )
 
 func parseDockerfile(data []byte) (Facts, error) {
 	if bytes.Count(bytes.ToLower(data), []byte(command.Onbuild)) > maxOnbuild {
 		return Facts{}, problemf(1, "this file has more than %d words ONBUILD, so it is not read", maxOnbuild)
 	}
-	if bytes.Count(data, []byte("${")) > maxVariables {
-		return Facts{}, problemf(1, "this file has more than %d variables, so it is not read", maxVariables)
+	if bytes.Count(data, []byte("${"))*len(data) > maxRereading {
+		return Facts{}, problemf(1, "this file is too long for its many variables, so it is not read")
 	}
 	lines := bytes.Count(data, []byte("\n")) + 1
 	tree, err := dockerfile.Parse(bytes.NewReader(data))
@@ -55,7 +56,7 @@ func parseDockerfile(data []byte) (Facts, error) {
 		}
 		return Facts{}, problemf(min(line, lines), "this is not a valid Dockerfile: %v", err)
 	}
-	d := dockerFile{lex: shell.NewLex(tree.EscapeToken), args: variables{}, stages: map[string]bool{}}
+	d := dockerFile{words: expander{lex: shell.NewLex(tree.EscapeToken), vars: variables{}}, stages: map[string]bool{}}
 	syntax, _, _, _ := dockerfile.DetectSyntax(data)
 	foreign := syntax != "" && !strings.Contains(syntax, "docker/dockerfile")
 	for _, n := range tree.AST.Children {
@@ -66,14 +67,17 @@ func parseDockerfile(data []byte) (Facts, error) {
 			return Facts{}, err
 		}
 	}
-	return d.result(), nil
+	facts := d.result()
+	if err := d.words.problem(); err != nil {
+		return Facts{}, err
+	}
+	return facts, nil
 }
 
 // dockerFile gathers what the instructions of a file say.
 type dockerFile struct {
-	lex    *shell.Lex
-	args   variables // of the ARG lines before the first FROM
-	from   bool      // there was a FROM
+	words  expander // its variables are of the ARG lines before the first FROM
+	from   bool     // there was a FROM
 	stages map[string]bool
 	facts  Facts
 	// copies are images of COPY and RUN: only the whole file tells which of
@@ -94,8 +98,9 @@ func (d *dockerFile) instruction(n *dockerfile.Node, line int) error {
 			if !set {
 				continue
 			}
-			if values := expand(d.lex, value, d.args); len(values) > 0 {
-				d.args[name] = values[0]
+			delete(d.words.vars, name)
+			if values := d.words.expand(value); len(values) > 0 {
+				d.words.vars[name] = values[0]
 			}
 		}
 	case command.From:
@@ -108,7 +113,7 @@ func (d *dockerFile) instruction(n *dockerfile.Node, line int) error {
 			return problemf(line, "this is not a valid Dockerfile: FROM takes an image, or an image, `AS` and a name")
 		}
 		if !d.stages[strings.ToLower(words[0])] {
-			d.facts.Needs = append(d.facts.Needs, imageNeeds(d.lex, words[0], d.args, line)...)
+			d.facts.Needs = append(d.facts.Needs, d.words.images(words[0], line)...)
 		}
 		if len(words) == 3 {
 			d.stages[strings.ToLower(words[2])] = true
@@ -150,7 +155,7 @@ func (d *dockerFile) result() Facts {
 	for _, c := range d.copies {
 		isStage := d.stages[strings.ToLower(c.image)] || strings.Trim(c.image, "0123456789") == ""
 		if !isStage {
-			d.facts.Needs = append(d.facts.Needs, imageNeeds(d.lex, c.image, d.args, c.line)...)
+			d.facts.Needs = append(d.facts.Needs, d.words.images(c.image, c.line)...)
 		}
 	}
 	return inOrder(d.facts)

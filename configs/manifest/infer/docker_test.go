@@ -1,6 +1,7 @@
 package infer
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -39,14 +40,16 @@ var dockerCases = map[string]parseCase{
 	"another syntax":  {file: "a/Dockerfile", data: "# syntax=devthefuture/dockerfile-x\nINCLUDE x\nFROM a\n", needs: []string{"3 docker.io/library/a"}},
 	"Docker's syntax": {file: "a/Dockerfile", data: "# syntax=docker/dockerfile:1\nFROM a\nFORM b\n", err: `line 3: this is not a valid Dockerfile: unknown instruction "FORM"`},
 
-	"empty":             {file: "a/Dockerfile", err: "line 1: this is not a valid Dockerfile: file with no instructions"},
-	"FROM nothing":      {file: "a/Dockerfile", data: "RUN x\nFROM\n", err: "line 2: this is not a valid Dockerfile: FROM takes an image, or an image, `AS` and a name"},
-	"FROM too much":     {file: "a/Dockerfile", data: "FROM {{ base }}\n", err: "line 1: this is not a valid Dockerfile: FROM takes an image, or an image, `AS` and a name"},
-	"conflict markers":  {file: "a/Dockerfile", data: "FROM a\n<<<<<<< HEAD\n", err: `line 2: this is not a valid Dockerfile: unknown instruction "<<<<<<<"`},
-	"open heredoc":      {file: "a/Dockerfile", data: "FROM a\nRUN <<EOF\nx\n", err: "line 2: this is not a valid Dockerfile: unterminated heredoc"},
-	"too many onbuilds": {file: "a/Dockerfile", data: strings.Repeat("ONBUILD ", 1001), err: "line 1: this file has more than 1000 words ONBUILD, so it is not read"},
-	"deep variables":    {file: "a/Dockerfile", data: "FROM " + strings.Repeat("${a:-", 10_001), err: "line 1: this file has more than 10000 variables, so it is not read"},
-	"many variables":    {file: "a/Dockerfile", data: "FROM " + strings.Repeat("${a:-", 8_000) + "lib" + strings.Repeat("}", 8_000) + "\n", needs: []string{"1 docker.io/library/lib"}},
+	"empty":              {file: "a/Dockerfile", err: "line 1: this is not a valid Dockerfile: file with no instructions"},
+	"FROM nothing":       {file: "a/Dockerfile", data: "RUN x\nFROM\n", err: "line 2: this is not a valid Dockerfile: FROM takes an image, or an image, `AS` and a name"},
+	"FROM too much":      {file: "a/Dockerfile", data: "FROM {{ base }}\n", err: "line 1: this is not a valid Dockerfile: FROM takes an image, or an image, `AS` and a name"},
+	"conflict markers":   {file: "a/Dockerfile", data: "FROM a\n<<<<<<< HEAD\n", err: `line 2: this is not a valid Dockerfile: unknown instruction "<<<<<<<"`},
+	"open heredoc":       {file: "a/Dockerfile", data: "FROM a\nRUN <<EOF\nx\n", err: "line 2: this is not a valid Dockerfile: unterminated heredoc"},
+	"too many onbuilds":  {file: "a/Dockerfile", data: strings.Repeat("ONBUILD ", 1001), err: "line 1: this file has more than 1000 words ONBUILD, so it is not read"},
+	"deep variables":     {file: "a/Dockerfile", data: "FROM " + strings.Repeat("${a:-", 10_001), err: "line 1: this file is too long for its many variables, so it is not read"},
+	"a long word":        {file: "a/Dockerfile", data: "FROM " + strings.Repeat("${a:-", 3_000) + "lib" + strings.Repeat("}", 3_000) + "\n"},
+	"values that double": {file: "a/Dockerfile", data: doubling(40) + "FROM $V40\nFROM lib\n", needs: []string{"43 docker.io/library/lib"}},
+	"values without end": {file: "a/Dockerfile", data: "ARG A=" + strings.Repeat("x", 1000) + "\n" + strings.Repeat("FROM "+strings.Repeat("$A", 64)+"\n", 5000), err: "line 1: the variables of this file stand for more than 16 MiB, so it is not read"},
 }
 
 func TestDocker(t *testing.T) { testParser(t, dockerParser, dockerCases) }
@@ -118,8 +121,17 @@ func TestExpand(t *testing.T) {
 		"${B#x}y":      {"$y"},
 		"${A/one/two}": {"two"},
 	} {
-		if d := cmp.Diff(want, expand(shell.NewLex('\\'), word, variables{"A": "one", "E": ""})); d != "" {
+		if d := cmp.Diff(want, (&expander{lex: shell.NewLex('\\'), vars: variables{"A": "one", "E": ""}}).expand(word)); d != "" {
 			t.Errorf("%s (-want +got)\n%s", word, d)
 		}
 	}
+}
+
+// doubling are ARG lines of which each has twice the value of the one before.
+func doubling(n int) string {
+	b := "ARG V0=0123456789\n"
+	for i := range n {
+		b += fmt.Sprintf("ARG V%d=$V%d$V%d\n", i+1, i, i)
+	}
+	return b
 }

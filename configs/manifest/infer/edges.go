@@ -3,6 +3,7 @@ package infer
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/dudesons/loktar/checks"
 )
@@ -13,40 +14,21 @@ type arc struct {
 	file     string
 	line     int
 	cyclic   bool
-	out      *checks.Package // to's entry
-	in       *checks.Package // from's
 }
 
 // edges are the arcs that the needs make, by from, then to.
 func (r *reader) edges() []arc {
-	var all []arc
+	all := make([]arc, 0, 4*len(r.packages))
 	for n, asks := range r.asks {
 		first := len(all)
-		add := func(to int32, a *ask) {
-			if to >= 0 && int(to) != n {
-				all = append(all, arc{from: int32(n), to: to, file: a.file, line: a.need.Line, in: r.packages[n], out: r.packages[to]})
-			}
-		}
-		for i := range asks {
-			a := &asks[i]
-			if a.need.Path != "" {
-				add(r.owner(a.need.Path), a)
-				continue
-			}
-			name := a.need.Name
-			if f := parsers[a.parser].name; f != nil {
-				name = f(name)
-			}
-			kind := parsers[a.parser].kind
-			for _, to := range r.provides[a.parser][name] {
-				if kind != Docker && kind != Compose || imageOf(r.packages[to], a.need.Name) {
-					add(to, a)
-				}
+		for _, a := range asks {
+			for i := range a.needs {
+				all = r.arcs(all, n, &a, &a.needs[i])
 			}
 		}
 		mine := all[first:]
 		slices.SortFunc(mine, func(a, b arc) int {
-			return cmp.Or(cmp.Compare(a.to, b.to), cmp.Compare(a.file, b.file), cmp.Compare(a.line, b.line))
+			return cmp.Or(cmp.Compare(a.to, b.to), strings.Compare(a.file, b.file), cmp.Compare(a.line, b.line))
 		})
 		mine = slices.CompactFunc(mine, func(a, b arc) bool { return a.to == b.to })
 		all = all[:first+len(mine)]
@@ -54,10 +36,33 @@ func (r *reader) edges() []arc {
 	return all
 }
 
-func flatten(arcs []arc) []checks.Edge {
-	var edges []checks.Edge
-	for _, a := range arcs {
-		edges = append(edges, checks.Edge{From: a.in.Name, To: a.out.Name, File: a.file, Line: a.line, Cyclic: a.cyclic})
+// arcs appends those that one need of the package from makes.
+func (r *reader) arcs(all []arc, from int, a *ask, need *Need) []arc {
+	add := func(to int32) {
+		if to >= 0 && int(to) != from {
+			all = append(all, arc{from: int32(from), to: to, file: a.file, line: need.Line})
+		}
+	}
+	if need.Path != "" {
+		add(r.owner(need.Path))
+		return all
+	}
+	p := &parsers[a.parser]
+	for _, to := range r.provides[a.parser][p.comparable(need.Name)] {
+		if p.kind != Docker && p.kind != Compose || imageOf(r.packages[to], need.Name) {
+			add(to)
+		}
+	}
+	return all
+}
+
+func flatten(packages []*checks.Package, arcs []arc) []checks.Edge {
+	if len(arcs) == 0 {
+		return nil
+	}
+	edges := make([]checks.Edge, len(arcs))
+	for i, a := range arcs {
+		edges[i] = checks.Edge{From: packages[a.from].Name, To: packages[a.to].Name, File: a.file, Line: a.line, Cyclic: a.cyclic}
 	}
 	return edges
 }

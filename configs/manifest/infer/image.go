@@ -1,6 +1,7 @@
 package infer
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
@@ -97,37 +98,71 @@ func (a anything) Get(name string) (string, bool) {
 
 func (a anything) Keys() []string { return nil }
 
-// expand is what a word with variables may say: first with the defaults that
-// stand in it, then, if it differs, with unknown for what has no value. A word
-// that is no valid text gives nothing.
-func expand(lex *shell.Lex, word string, v variables) []string {
-	if !strings.Contains(word, "$") {
-		if text, _, err := lex.ProcessWord(word, v); err == nil {
-			return []string{text}
-		}
-		return nil
-	}
-	var all []string
-	plain, _, err := lex.ProcessWord(word, v)
-	if err == nil {
-		all = append(all, plain)
-	}
-	if loose, _, err := lex.ProcessWord(word, anything{v}); err == nil && (len(all) == 0 || loose != plain) {
-		if len(all) == 1 && strings.ReplaceAll(loose, unknown, "") == plain {
-			all = all[:0] // it had no default, and empty is no answer
-		}
-		all = append(all, loose)
-	}
-	return all
+// The bounds of what words with variables may grow to: a few lines that double
+// each other's values would fill any memory.
+const (
+	maxWord     = 1024     // bytes of a word, and of a variable's value
+	maxDollars  = 64       // variables of a word
+	maxExpanded = 16 << 20 // bytes of all the words of a file
+)
+
+// expander tells what the words of one file may say.
+type expander struct {
+	lex  *shell.Lex
+	vars variables
+	size int // bytes expanded; more than maxExpanded: some words were left out
 }
 
-// imageNeeds are the needs that an image with variables stands for.
-func imageNeeds(lex *shell.Lex, word string, v variables, line int) []Need {
+// expand is what a word with variables may say: first with the defaults that
+// stand in it, then, if it differs, with unknown for what has no value. A word
+// that is no valid text, or too long, gives nothing.
+func (x *expander) expand(word string) []string {
+	if len(word) > maxWord || strings.Count(word, "$") > maxDollars || x.size > maxExpanded {
+		return nil
+	}
+	plain, err := x.process(word, x.vars)
+	if !strings.Contains(word, "$") {
+		if err != nil {
+			return nil
+		}
+		return []string{plain}
+	}
+	loose, looseErr := x.process(word, anything{x.vars})
+	switch {
+	case looseErr != nil && err != nil:
+		return nil
+	case looseErr != nil:
+		return []string{plain}
+	case err != nil, strings.ReplaceAll(loose, unknown, "") == plain:
+		return []string{loose} // it has no default, and empty is no answer
+	}
+	return []string{plain, loose}
+}
+
+func (x *expander) process(word string, vars shell.EnvGetter) (string, error) {
+	text, _, err := x.lex.ProcessWord(word, vars)
+	x.size += len(word) + len(text)
+	if len(text) > maxWord && err == nil {
+		err = errors.New("the value is too long")
+	}
+	return text, err
+}
+
+// images are the needs that an image with variables stands for.
+func (x *expander) images(word string, line int) []Need {
 	var needs []Need
-	for _, image := range expand(lex, word, v) {
+	for _, image := range x.expand(word) {
 		if p := imagePath(image); p != "" {
 			needs = append(needs, Need{Name: p, Line: line})
 		}
 	}
 	return needs
+}
+
+// problem is an error when words were left out because of their size.
+func (x *expander) problem() error {
+	if x.size <= maxExpanded {
+		return nil
+	}
+	return problemf(1, "the variables of this file stand for more than %d MiB, so it is not read", maxExpanded>>20)
 }

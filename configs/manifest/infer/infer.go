@@ -103,5 +103,5 @@ func (i *Inferrer) Edges(ctx context.Context, tree Tree, packages []checks.Packa
 		return cmp.Or(cmp.Compare(a.Package, b.Package), cmp.Compare(a.File, b.File),
 			cmp.Compare(a.Line, b.Line), cmp.Compare(a.Message, b.Message))
 	})
-	return flatten(edges), slices.Compact(problems), nil
+	return flatten(r.packages, edges), slices.Compact(problems), nil
 }

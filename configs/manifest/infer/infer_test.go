@@ -79,6 +79,9 @@ func (t *tree) List(dir string) ([]infer.Entry, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.lists = append(t.lists, dir)
+	if t.entries[dir] == nil {
+		return nil, fmt.Errorf("%q was asked for, which no folder holds", dir)
+	}
 	var out []infer.Entry
 	for _, e := range t.entries[dir] {
 		out = append(out, e)
@@ -259,8 +262,8 @@ var stories = map[string]story{
 		files:    map[string]string{"a/requirements.txt": "lib\n-r dev`x.txt\n-r sub\n", "a/sub/x": "", "lib/x": ""},
 		packages: []checks.Package{pkg("a"), pkg("lib")},
 		edges:    []string{"a -> lib a/requirements.txt:1"},
-		problems: []string{"a a/requirements.txt:2 This asks for the file \"a/dev`x.txt\", which is not in the repository. Add it or remove the line.",
-			"a a/requirements.txt:3 This asks for the file a/sub, which is not in the repository. Add it or remove the line."},
+		problems: []string{"a a/requirements.txt:2 this asks for the file \"a/dev`x.txt\", which is not in the repository; add it or remove the line",
+			"a a/requirements.txt:3 this asks for the file a/sub, which is not in the repository; add it or remove the line"},
 	},
 	"a file that does not parse": {
 		files:    map[string]string{"a/requirements.txt": "lib\nno requirement\n", "a/Dockerfile": "FROM lib\n", "b/requirements.txt": "-r ../a/requirements.txt\n"},
@@ -272,7 +275,7 @@ var stories = map[string]story{
 	"a file that is too large": {
 		files:    map[string]string{"a/requirements.txt": "lib\n" + strings.Repeat("#", 4<<20), "lib/x": ""},
 		packages: []checks.Package{pkg("a"), pkg("lib")},
-		problems: []string{"a a/requirements.txt:0 This file is larger than 4 MiB, so it is not read for dependencies. Make it smaller, or leave its kind out of `dependencies_type`."},
+		problems: []string{"a a/requirements.txt:0 this file is larger than 4 MiB, so it is not read for dependencies; make it smaller, or leave its kind out of `dependencies_type`"},
 	},
 	"links": {
 		files: map[string]string{
@@ -300,13 +303,13 @@ var stories = map[string]story{
 		files:    map[string]string{"pet/requirements.txt": "x\nlib\n", "lib/Dockerfile": "FROM pet\n", "web/requirements.txt": "pet\n"},
 		packages: []checks.Package{pkg("pet"), pkg("lib"), pkg("web")},
 		edges:    []string{"lib -> pet lib/Dockerfile:1", "pet -> lib pet/requirements.txt:2 cyclic", "web -> pet web/requirements.txt:1"},
-		problems: []string{"pet pet/requirements.txt:2 These packages need each other in a circle: lib (lib/Dockerfile:1) -> pet (pet/requirements.txt:2) -> lib. A change to one tests them all, but pet does not wait for lib. Remove the line pet/requirements.txt:2, or leave its kind out of the `dependencies_type` of pet. (warning)"},
+		problems: []string{"pet pet/requirements.txt:2 these packages need each other in a circle: lib (lib/Dockerfile:1) -> pet (pet/requirements.txt:2) -> lib; a change to one tests them all, but pet does not wait for lib; remove the line pet/requirements.txt:2, or leave its kind out of the `dependencies_type` of pet (warning)"},
 	},
 	"a circle with depends_on": {
 		files:    map[string]string{"a/requirements.txt": "b\n", "b/requirements.txt": "c\n", "c/requirements.txt": "a\n"},
 		packages: []checks.Package{pkg("a", needs("b")), pkg("b"), pkg("c", needs("a"))},
 		edges:    []string{"a -> b a/requirements.txt:1", "b -> c b/requirements.txt:1 cyclic", "c -> a c/requirements.txt:1"},
-		problems: []string{"b b/requirements.txt:1 These packages need each other in a circle: a (`depends_on`) -> b (b/requirements.txt:1) -> c (`depends_on`) -> a. A change to one tests them all, but b does not wait for c. Remove the line b/requirements.txt:1, or leave its kind out of the `dependencies_type` of b. (warning)"},
+		problems: []string{"b b/requirements.txt:1 these packages need each other in a circle: a (`depends_on`) -> b (b/requirements.txt:1) -> c (`depends_on`) -> a; a change to one tests them all, but b does not wait for c; remove the line b/requirements.txt:1, or leave its kind out of the `dependencies_type` of b (warning)"},
 	},
 	"a circle of depends_on alone": { // reading loktar.json refuses it
 		files:    map[string]string{"c/requirements.txt": "a\n"},
@@ -351,8 +354,8 @@ func TestManyFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"a a:0 This folder has more than 500 files that tell of dependencies; the rest is not read. Move some away, or name fewer kinds in `dependencies_type`.",
-		"b b/requirements.txt:1001 The files of this package include more than 1000 others; the rest is not read. Join some of them.",
+		"a a:0 this folder has more than 500 files that tell of dependencies, and the rest is not read; move some away, or name fewer kinds in `dependencies_type`",
+		"b b/requirements.txt:1001 the files of this package include more than 1000 others, and the rest is not read; join some of them",
 	}
 	if d := cmp.Diff(want, problemTexts(problems)); d != "" {
 		t.Error(d)
@@ -385,7 +388,7 @@ func TestManyCircles(t *testing.T) {
 	}
 	more := 0
 	for _, p := range problems {
-		if strings.HasSuffix(p.Message, " There are 1670 more circles.") {
+		if strings.HasSuffix(p.Message, " (there are 1670 more circles)") {
 			more++
 		}
 	}
@@ -471,4 +474,29 @@ func TestConcurrently(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// Wherever a link or an include leads, nothing but the tree is asked for.
+func FuzzPlaces(f *testing.F) {
+	for _, s := range []string{"../common/x.txt", "../../x", "/etc/passwd", "b/../../common/./x.txt", "x\x00y", "", ".", "..", "link", "loop/x", "../common", "//x", "a/b"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, place string) {
+		tr := newTree(map[string]string{
+			"a/requirements.txt": "-> " + place, "a/test_requirements.txt": "-r " + place + "\n-e " + place, "a/pyproject.toml": "-> loop",
+			"a/link": "-> ../common", "a/loop": "-> loop", "common/x.txt": "lib\n-r ../" + place, "a/Dockerfile": "-> link/../" + place + "/x.txt",
+		})
+		i := infer.New()
+		for range 2 {
+			edges, _, err := i.Edges(t.Context(), tr, []checks.Package{pkg("a"), pkg("lib"), pkg("common"), pkg("other=a/" + strings.Trim(place, "/"))})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range edges {
+				if e.From == e.To || e.File == "" || path.IsAbs(e.File) || strings.HasPrefix(e.File, "..") || e.Line < 1 {
+					t.Errorf("%+v", e)
+				}
+			}
+		}
+	})
 }

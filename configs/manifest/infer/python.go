@@ -42,6 +42,9 @@ var pythonParser = parser{
 // pep503 normalises a project's name:
 // https://peps.python.org/pep-0503/#normalized-names
 func pep503(name string) string {
+	if !strings.ContainsAny(name, "_.ABCDEFGHIJKLMNOPQRSTUVWXYZ") && !strings.Contains(name, "--") {
+		return name
+	}
 	var b strings.Builder
 	for i := 0; i < len(name); i++ {
 		switch c := name[i]; {

@@ -14,7 +14,7 @@ import (
 // parsed is what a file says, or why it cannot be read.
 type parsed struct {
 	facts   Facts
-	problem string // a sentence; then facts are empty
+	problem string // for its author; then facts are empty
 	line    int
 }
 
@@ -48,10 +48,10 @@ type reader struct {
 	problems []checks.FileProblem
 }
 
-// ask is a need of a package and the file that tells of it.
+// ask is what a file of a package asks for.
 type ask struct {
 	parser int
-	need   Need
+	needs  []Need
 	file   string
 }
 
@@ -73,21 +73,37 @@ func newReader(i *Inferrer, tree Tree, packages []checks.Package) *reader {
 			r.owners[p.Dir] = int32(n)
 		}
 	}
-	for k, p := range parsers {
-		r.provides[k] = map[string][]int32{}
+	alone := make([]int32, len(packages)) // lists of one package, made at once
+	for k := range parsers {
+		p := &parsers[k]
+		if !p.byPackage {
+			r.provides[k] = map[string][]int32{}
+			continue
+		}
+		r.provides[k] = make(map[string][]int32, len(packages))
 		for n := range r.packages {
-			if p.byPackage {
-				r.provide(k, int32(n), r.packages[n].Name)
+			alone[n] = int32(n)
+			name := p.comparable(r.packages[n].Name)
+			if list := r.provides[k][name]; list == nil {
+				r.provides[k][name] = alone[n : n+1 : n+1]
+			} else {
+				r.provides[k][name] = append(list, int32(n))
 			}
 		}
 	}
 	return r
 }
 
-func (r *reader) provide(parser int, n int32, name string) {
-	if f := parsers[parser].name; f != nil {
-		name = f(name)
+// comparable is a name as it is compared.
+func (p *parser) comparable(name string) string {
+	if p.name == nil {
+		return name
 	}
+	return p.name(name)
+}
+
+func (r *reader) provide(parser int, n int32, name string) {
+	name = parsers[parser].comparable(name)
 	list := r.provides[parser][name]
 	if name != "" && !slices.Contains(list, n) {
 		r.provides[parser][name] = append(list, n)
@@ -97,6 +113,9 @@ func (r *reader) provide(parser int, n int32, name string) {
 // owner is the package with the deepest folder around a path, -1 when there
 // is none.
 func (r *reader) owner(p string) int32 {
+	if len(p) > maxPath {
+		return -1
+	}
 	for {
 		if n, ok := r.owners[p]; ok {
 			return n
@@ -123,8 +142,9 @@ func (r *reader) read(n int) error {
 	if err != nil {
 		return err
 	}
+	r.asks[n] = make([]ask, 0, len(f.files))
 	if f.more {
-		r.problem(n, p.Dir, 0, fmt.Sprintf("This folder has more than %d files that tell of dependencies; the rest is not read. Move some away, or name fewer kinds in `dependencies_type`.", maxFiles))
+		r.problem(n, p.Dir, 0, fmt.Sprintf("this folder has more than %d files that tell of dependencies, and the rest is not read; move some away, or name fewer kinds in `dependencies_type`", maxFiles))
 	}
 	var in includes
 	for _, file := range f.files {
@@ -172,18 +192,21 @@ func (r *reader) take(n, parser int, file string, says *parsed, in *includes) {
 	if says.problem != "" {
 		r.problem(n, file, says.line, says.problem)
 	}
-	for _, need := range says.facts.Needs {
-		r.asks[n] = append(r.asks[n], ask{parser, need, file})
+	if needs := says.facts.Needs; len(needs) > 0 {
+		r.asks[n] = append(r.asks[n], ask{parser, needs, file})
 	}
 	for _, i := range says.facts.Includes {
 		in.todo = append(in.todo, include{parser, i, file})
 		// A change to a file of another package changes this one too.
-		r.asks[n] = append(r.asks[n], ask{parser, Need{Path: i.Path, Line: i.Line}, file})
+		r.asks[n] = append(r.asks[n], ask{parser, []Need{{Path: i.Path, Line: i.Line}}, file})
 	}
 }
 
 // follow reads included files, each once.
 func (r *reader) follow(n int, in *includes) error {
+	if len(in.todo) == 0 {
+		return nil
+	}
 	dir := r.packages[n].Dir
 	in.seen = map[fileKey]bool{}
 	for len(in.todo) > 0 {
@@ -194,7 +217,7 @@ func (r *reader) follow(n int, in *includes) error {
 			continue
 		}
 		if in.seen[key] = true; len(in.seen) > maxIncluded {
-			r.problem(n, i.by, i.Line, fmt.Sprintf("The files of this package include more than %d others; the rest is not read. Join some of them.", maxIncluded))
+			r.problem(n, i.by, i.Line, fmt.Sprintf("the files of this package include more than %d others, and the rest is not read; join some of them", maxIncluded))
 			return nil
 		}
 		e, ok, err := r.file(i.Path)
@@ -202,7 +225,7 @@ func (r *reader) follow(n int, in *includes) error {
 			return err
 		}
 		if !ok {
-			r.problem(n, i.by, i.Line, fmt.Sprintf("This asks for the file %s, which is not in the repository. Add it or remove the line.", quoted(i.Path)))
+			r.problem(n, i.by, i.Line, fmt.Sprintf("this asks for the file %s, which is not in the repository; add it or remove the line", quoted(i.Path)))
 			continue
 		}
 		says, err := r.parsed(i.parser, dir, i.Path, e.OID)
@@ -293,7 +316,7 @@ func (r *reader) parsed(parser int, dir, p, oid string) (*parsed, error) {
 	data, err := r.tree.Read(oid, maxFile)
 	switch {
 	case errors.Is(err, ErrTooLarge):
-		says.problem = fmt.Sprintf("This file is larger than %d MiB, so it is not read for dependencies. Make it smaller, or leave its kind out of `dependencies_type`.", maxFile>>20)
+		says.problem = fmt.Sprintf("this file is larger than %d MiB, so it is not read for dependencies; make it smaller, or leave its kind out of `dependencies_type`", maxFile>>20)
 	case err != nil:
 		return nil, fmt.Errorf("read %q: %w", p, err)
 	default:
@@ -308,7 +331,7 @@ func (r *reader) parsed(parser int, dir, p, oid string) (*parsed, error) {
 func parse(by *parser, dir, p string, data []byte) (says *parsed) {
 	defer func() {
 		if recover() != nil {
-			says = &parsed{problem: "This file cannot be read for dependencies: it is too unusual. Leave its kind out of `dependencies_type` and write `depends_on`."}
+			says = &parsed{problem: "this file cannot be read for dependencies; leave its kind out of `dependencies_type` and write `depends_on`"}
 		}
 	}()
 	facts, err := by.parse(dir, p, data)
