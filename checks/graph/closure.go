@@ -65,10 +65,20 @@ func (c *closure) circular(i, d int32) bool {
 
 func (c *closure) result(s *findings) Result {
 	g, out := c.g, s.out
-	var reasons []checks.Reason // of all packages, to allocate once
-	var needs []string
+	n, wants := 0, 0
+	for i, in := range c.affected {
+		if in {
+			n, wants = n+1, wants+len(g.needs[i])
+		}
+	}
+	if n == 0 {
+		return out
+	}
+	// Of all packages together, to allocate once.
+	reasons, needs := make([]checks.Reason, 0, 2*n), make([]string, 0, wants)
 	type end struct{ reasons, needs int }
-	var ends []end
+	ends := make([]end, 0, n)
+	out.Affected = make([]Affected, 0, n)
 	for _, i := range g.order {
 		if !c.affected[i] {
 			continue

@@ -78,7 +78,7 @@ func heldNotes(packages []checks.Package, held []graph.Held) []string {
 			break
 		}
 		out = append(out, markdown.Plain(fmt.Sprintf(
-			"Not tested: %s, which %s on %s. Every commit that touches %s bears only %s, and its exclude_dependencies_only_on_keywords holds back dependents then.",
+			"Not tested: %s, which %s on %s. Every commit that touches %s bears only %s, which its exclude_dependencies_only_on_keywords names.",
 			someOf(h.Dependents), verb(len(h.Dependents)), h.Name, h.Name, either(packages[h.Index].ExcludeKeywords)), 3000))
 	}
 	return out

@@ -14,7 +14,7 @@ import (
 	"github.com/dudesons/loktar/checks/plan"
 )
 
-var oldRun = checks.Run{ID: "old", Tree: "tree", Unaffected: []string{"u"}, Unowned: []string{"f"}, UnownedCount: 3, Ignored: 2, Warnings: []string{"w"}}
+var oldRun = checks.Run{ID: "old", Tree: "tree", Unaffected: []string{"u"}, Unowned: []string{"f"}, UnownedCount: 3, Ignored: 2, Warnings: []string{"w"}, Notes: []string{"n"}}
 
 // job is a done job; an empty outcome leaves it queued.
 func job(i int, name string, o checks.Outcome, blame string, needs ...string) checks.Job {
@@ -55,6 +55,7 @@ const (
 	superseded = checks.OutcomeSuperseded
 	errored    = checks.OutcomeErrored
 	timedOut   = checks.OutcomeTimedOut
+	skipped    = checks.OutcomeSkipped
 )
 
 func TestRerun(t *testing.T) {
@@ -66,6 +67,12 @@ func TestRerun(t *testing.T) {
 		"the red one and what it held back": {
 			[]checks.Job{job(0, "lib", failed, ""), job(1, "api", held, "lib", "lib"), job(2, "web", held, "lib", "api"), job(3, "x", passed, "")},
 			rerun(checks.EventRerunPackage, "lib"), []string{"lib", "api", "web"}},
+		"one that was skipped and what it needs": {
+			[]checks.Job{job(0, "lib", skipped, ""), job(1, "api", skipped, "", "lib"), job(2, "web", skipped, "", "api"), job(3, "x", skipped, "")},
+			rerun(checks.EventRerunPackage, "api"), []string{"lib", "api"}},
+		"all that were skipped": {
+			[]checks.Job{job(0, "lib", skipped, ""), job(1, "api", skipped, "", "lib")},
+			rerun(checks.EventRerunAll, ""), []string{"lib", "api"}},
 		"a green one alone": {
 			[]checks.Job{job(0, "lib", passed, ""), job(1, "api", passed, "", "lib"), job(2, "x", failed, "")},
 			rerun(checks.EventRerunPackage, "lib"), []string{"lib"}},
@@ -132,7 +139,7 @@ func TestRerunCarries(t *testing.T) {
 		t.Error("Rerun changed its arguments")
 	}
 	p.Jobs = nil
-	if d := cmp.Diff(checks.Plan{Unaffected: []string{"u"}, Unowned: []string{"f"}, UnownedCount: 3, Ignored: 2, Warnings: []string{"w"}}, p); d != "" {
+	if d := cmp.Diff(checks.Plan{Unaffected: []string{"u"}, Unowned: []string{"f"}, UnownedCount: 3, Ignored: 2, Warnings: []string{"w"}, Notes: []string{"n"}}, p); d != "" {
 		t.Error(d)
 	}
 }
@@ -173,7 +180,7 @@ func drawRun(t *rapid.T) (checks.Run, []checks.Job) {
 	for _, j := range jobs {
 		byName[j.Package.Name] = j
 	}
-	end := rapid.SampledFrom([]checks.Outcome{passed, passed, passed, failed, timedOut, errored, cancelled})
+	end := rapid.SampledFrom([]checks.Outcome{passed, passed, passed, failed, timedOut, errored, cancelled, skipped})
 	for range rapid.IntRange(0, len(jobs)).Draw(t, "steps") {
 		for _, j := range jobs {
 			if checks.Ready(j, byName) {
