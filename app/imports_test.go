@@ -24,7 +24,7 @@ var arrows = []struct {
 	{"checks/markdown", nil, "escaping is a leaf"},
 	{"checks/graph", []string{"checks"}, "the affected set is pure"},
 	{"checks/plan", []string{"checks", "checks/graph", "checks/markdown"}, "planning is pure: what it needs is given to it"},
-	{"checks/engine", []string{"checks", "checks/plan"}, "the engine declares what it needs of store, source and runner"},
+	{"checks/engine", []string{"checks", "checks/plan", "checks/markdown"}, "the engine declares what it needs of store, source and runner"},
 	{"checks/report", []string{"checks", "checks/markdown"}, "reporting declares what it needs of store and sink"},
 	{"configs", []string{"configs/internal/value"}, "configuration is read by app alone and knows nobody"},
 	{"configs/manifest", []string{"checks", "configs/internal/value"}, "loktar.json becomes the domain's terms"},

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/checks/markdown"
 	"github.com/dudesons/loktar/checks/plan"
 )
 
@@ -199,11 +200,25 @@ func (e *Engine) rerun(ctx context.Context, ev checks.Event) {
 		e.begin(ctx, p)
 	case errors.Is(err, plan.ErrReplan):
 		e.load(ctx, ev, &old)
+	case checks.KindOf(err) == checks.KindNotFound && ev.HeadSHA != "":
+		log := eventLog(e.o.Log, ev)
+		log.Warn().Err(err).Msg("nothing to run again")
+		e.begin(ctx, planned{event: ev, plan: unknownPlan(err)})
 	default:
 		log := eventLog(e.o.Log, ev)
 		log.Warn().Err(err).Msg("nothing to run again")
 		e.commit(ctx, checks.Commit{Planned: ev.Delivery, Note: err.Error()})
 	}
+}
+
+// unknownPlan is the visible end of a re-run of what we do not know.
+func unknownPlan(err error) checks.Plan {
+	return checks.Plan{Verdict: &checks.Verdict{
+		Conclusion: checks.ConclusionActionRequired,
+		Title:      "There is nothing to run again",
+		Summary: markdown.Text(checks.PublicText(err, "Nothing is known of it.")) +
+			"\n\nPush a commit, or close the pull request and open it again: that starts a new run.",
+	}}
 }
 
 // earlier finds the newest run that an event asks to run again, by our own
@@ -214,7 +229,8 @@ func (e *Engine) earlier(ev checks.Event) (checks.Run, error) {
 		id, _, _ := strings.Cut(ev.CheckRun.ExternalID, "/")
 		r, err := e.o.Store.Run(id)
 		if err != nil {
-			return r, fmt.Errorf("find the run of check run %d: %w", ev.CheckRun.ID, err)
+			return r, checks.Errorf(checks.KindOf(err), fmt.Errorf("find the run of check run %d: %w", ev.CheckRun.ID, err),
+				"This server does not know the run that the check %q is of.", ev.CheckRun.Name)
 		}
 		if r.Repo.ID != ev.Repo.ID {
 			return r, fmt.Errorf("check run %d names a run of another repository", ev.CheckRun.ID)
@@ -231,7 +247,7 @@ func (e *Engine) earlier(ev checks.Event) (checks.Run, error) {
 			return r, nil
 		}
 	}
-	return checks.Run{}, fmt.Errorf("no run is known of commit %s", ev.HeadSHA)
+	return checks.Run{}, checks.Errorf(checks.KindNotFound, nil, "This server does not know a run of the commit %.40s.", ev.HeadSHA)
 }
 
 // samePull reports whether a run is of that pull request.

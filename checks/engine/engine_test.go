@@ -484,13 +484,28 @@ func TestRerunOfAVerdictPlansAnew(t *testing.T) {
 	w.want(w.done(w.runOf("s1", 2).ID), "lib passed", "api passed", "web passed", "doc passed")
 }
 
-func TestRerunOfAStrangersCheckIsNotedAndDropped(t *testing.T) {
+func TestRerunOfAnUnknownRunEndsVisibly(t *testing.T) {
 	w := newWorld(t)
-	ev := rerun(checks.Run{ID: "nobody", HeadSHA: "s9"}, "lib")
-	w.accept(ev)
+	w.accept(rerun(checks.Run{ID: "nobody", HeadSHA: "s9"}, "lib"))
+	run := w.runOf("s9", 1)
+	v := run.Verdict
+	if v == nil || v.Conclusion != checks.ConclusionActionRequired || v.Title != "There is nothing to run again" ||
+		!strings.Contains(v.Summary, `does not know the run that the check "lib" is of`) {
+		t.Fatalf("the verdict is %+v", v)
+	}
+	w.want(w.dirty(), "loktar")
+}
+
+func TestRerunOfAnotherRepositorysRunIsDropped(t *testing.T) {
+	w := newWorld(t)
+	other := checks.Run{ID: "theirs", Seq: 1, Repo: checks.Repo{ID: 99, Owner: "o", Name: "n"}, HeadSHA: "s9", Finished: time.Now()}
+	if err := w.store.Commit(t.Context(), checks.Commit{Runs: []checks.Run{other}}); err != nil {
+		t.Fatal(err)
+	}
+	w.accept(rerun(other, "lib"))
 	w.until("the event to be noted", func() bool { p, err := w.store.Pending(1); return err == nil && len(p) == 0 })
 	rec, ok, err := w.store.Delivery("d-1")
-	if err != nil || !ok || !strings.Contains(rec.Note, "find the run of check run 1") {
+	if err != nil || !ok || !strings.Contains(rec.Note, "another repository") {
 		t.Errorf("%+v, %v, %v", rec, ok, err)
 	}
 }
