@@ -19,7 +19,7 @@ type Query struct {
 	// as changed itself.
 	Links []checks.Link
 	// Unread are files that could not be read for dependencies: their
-	// packages count as affected.
+	// packages count as affected, but for those that are a Warning alone.
 	Unread []checks.FileProblem
 	// Changes are those of loktar.json, see Compare.
 	Changes Changes

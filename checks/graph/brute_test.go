@@ -246,7 +246,7 @@ func brute(packages []checks.Package, edges []checks.Edge, q graph.Query) (affec
 		}
 		var unread []string
 		for _, u := range q.Unread {
-			if u.Package == p.Name {
+			if u.Package == p.Name && !u.Warning {
 				unread = append(unread, fmt.Sprintf("%s:%d: %s", u.File, u.Line, u.Message))
 			}
 		}

@@ -128,6 +128,7 @@ func drawQuery(t *rapid.T, packages []checks.Package) graph.Query {
 	}
 	for i := range q.Unread {
 		q.Unread[i].Line = i + 1
+		q.Unread[i].Warning = rapid.IntRange(0, 4).Draw(t, "warning") == 0
 	}
 	return q
 }

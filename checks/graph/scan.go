@@ -141,7 +141,7 @@ func (g *Graph) tell(s *findings, at *scanner) {
 		}
 	}
 	for n := range s.q.Unread {
-		if i, ok := g.byName[s.q.Unread[n].Package]; ok {
+		if i, ok := g.byName[s.q.Unread[n].Package]; ok && !s.q.Unread[n].Warning {
 			if s.of[i].unread++; s.of[i].unread == 1 {
 				s.of[i].unreadAt = int32(n)
 			}

@@ -167,7 +167,7 @@ func TestTextsAreBounded(t *testing.T) {
 		bad.Unread = append(bad.Unread, checks.FileProblem{Package: "lib", File: strings.Repeat("d/", 3000), Line: i, Message: strings.Repeat(hostile, 500)})
 	}
 	p = mustMake(t, pullRequest(), change(bad))
-	if n := len(p.Warnings); n != 51 || p.Warnings[50] != "150 more files not shown that could not be read for dependencies" {
+	if n := len(p.Warnings); n != 51 || p.Warnings[50] != "150 more problems of files that tell dependencies not shown" {
 		t.Errorf("%d warnings, the last %q", n, p.Warnings[n-1])
 	}
 	for _, w := range append(p.Warnings, p.Jobs[0].Reasons[0].Subject) {

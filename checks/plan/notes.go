@@ -27,11 +27,14 @@ func warnings(m *checks.Manifest) []string {
 	var out []string
 	for i, u := range m.Unread {
 		if i == maxUnread {
-			out = append(out, fmt.Sprintf("%s not shown that could not be read for dependencies", markdown.Count(len(m.Unread)-i, "more file")))
+			out = append(out, markdown.Count(len(m.Unread)-i, "more problem")+" of files that tell dependencies not shown")
 			break
 		}
 		text := fmt.Sprintf("%s counts as affected by every change, because %s could not be read for dependencies: %s",
 			u.Package, place(u.File, u.Line), unreadMessage(u))
+		if u.Warning {
+			text = fmt.Sprintf("%s: %s", place(u.File, u.Line), unreadMessage(u))
+		}
 		out = append(out, markdown.Plain(text, maxWarning))
 	}
 	for i, w := range m.Warnings {

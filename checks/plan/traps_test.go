@@ -139,6 +139,8 @@ func TestTraps(t *testing.T) {
 	global.GlobalInputs = []string{"build/**"}
 	unread := edged(bare, edge)
 	unread.Unread = []checks.FileProblem{{Package: "lib", File: "lib/go.mod", Line: 3, Message: "unknown directive: requir"}}
+	warned := edged(bare, edge)
+	warned.Unread = []checks.FileProblem{{Package: "api", File: "api/go.mod", Line: 4, Message: "it closes a cycle", Warning: true}}
 	docs := manifest(lib, api, web)
 	docs.Packages[0].ExcludeKeywords = []string{"DOC", "CLN"}
 	many := func(n int) (files []string) {
@@ -243,6 +245,8 @@ func TestTraps(t *testing.T) {
 			want: []string{"lib: its dependencies could not be read: lib/go.mod:3: unknown directive: requir",
 				"api <- lib: depends on lib (api/requirements.txt:2)", "web: web changed: x"},
 			says: []string{"lib counts as affected by every change, because lib/go.mod:3 could not be read for dependencies: unknown directive: requir"}},
+		"inferred dependency that is a warning alone": {
+			change: change(warned, "web/x"), want: []string{"web: web changed: x"}, says: []string{"api/go.mod:4: it closes a cycle"}},
 		"manifest at the merge differs from both": {
 			change: between(bare, manifest(image, api, web), "loktar.json"),
 			want:   []string{"lib: its entry in loktar.json changed", "api <- lib: its entry in loktar.json changed; depends on lib"}},
