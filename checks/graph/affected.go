@@ -36,9 +36,9 @@ type Commit struct {
 	// Prefixes are those that its subject bears; none is one that no keyword
 	// covers.
 	Prefixes []string
-	Files    []string // what it changed
-	// Merge says that it brings in other commits; it touches nothing itself.
-	Merge bool
+	// Files are what it changed: for a merge what differs from each of its
+	// parents, for what it brings in is not its own.
+	Files []string
 }
 
 // Result is what a change affects.

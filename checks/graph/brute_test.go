@@ -221,7 +221,7 @@ func brute(packages []checks.Package, edges []checks.Edge, q graph.Query) (affec
 		touches := func(f string) bool { return owned(f) == p.Name || bruteGlobs(p.Inputs, f) }
 		held := len(affected[p.Name]) > 0 && len(p.ExcludeKeywords) > 0 && len(global) == 0
 		for _, f := range some(q.Files, touches) {
-			held = held && slices.ContainsFunc(q.Commits, func(c graph.Commit) bool { return !c.Merge && slices.Contains(c.Files, f) })
+			held = held && slices.ContainsFunc(q.Commits, func(c graph.Commit) bool { return slices.Contains(c.Files, f) })
 		}
 		for _, f := range q.Files { // what links alone make count is not explained
 			for _, l := range stands[f] {
@@ -229,7 +229,7 @@ func brute(packages []checks.Package, edges []checks.Edge, q graph.Query) (affec
 			}
 		}
 		for _, c := range q.Commits {
-			if !c.Merge && slices.ContainsFunc(c.Files, touches) {
+			if slices.ContainsFunc(c.Files, touches) {
 				held = held && len(c.Prefixes) > 0
 				for _, word := range c.Prefixes {
 					held = held && slices.Contains(p.ExcludeKeywords, word)

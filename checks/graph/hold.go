@@ -55,9 +55,6 @@ func (g *Graph) hold(s *findings, at *scanner) {
 	explained := map[string]struct{}{}
 	for i := range s.q.Commits {
 		c := &s.q.Commits[i]
-		if c.Merge {
-			continue
-		}
 		k := bits.of(c.Prefixes)
 		for _, file := range c.Files {
 			explained[file] = struct{}{}

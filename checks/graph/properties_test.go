@@ -94,7 +94,7 @@ func drawCommits(t *rapid.T, files []string) []graph.Commit {
 	subjects := rapid.SampledFrom([][]string{{"DOC"}, {"DOC"}, {"CLN", "DOC"}, {"DOC"}, {"BUG"}, nil})
 	var commits []graph.Commit
 	for range rapid.IntRange(0, 3).Draw(t, "commits") {
-		c := graph.Commit{Prefixes: subjects.Draw(t, "prefixes"), Merge: rapid.IntRange(0, 5).Draw(t, "merge") == 0}
+		c := graph.Commit{Prefixes: subjects.Draw(t, "prefixes")}
 		for _, f := range append(slices.Clone(files), "a/b", "c") {
 			if rapid.IntRange(0, 2).Draw(t, "touches") > 0 {
 				c.Files = append(c.Files, f)

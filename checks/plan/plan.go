@@ -74,7 +74,7 @@ func query(g *graph.Graph, ch checks.Change) graph.Query {
 	}
 	q.Commits = make([]graph.Commit, len(ch.Commits))
 	for i, c := range ch.Commits {
-		q.Commits[i] = graph.Commit{Prefixes: ParseSubject(c.Subject).Prefixes, Files: c.Files, Merge: c.Merge}
+		q.Commits[i] = graph.Commit{Prefixes: ParseSubject(c.Subject).Prefixes, Files: c.Files}
 	}
 	return q
 }

@@ -18,8 +18,6 @@ var notYet = []struct {
 	{"cache", "", "nothing is kept between runs"},
 	{"concurrency", "", "packages of one group may run at once"},
 	{"sandbox", "repository", "the steps see the whole repository"},
-	{"dependencies_type", "none", "dependencies are read from depends_on alone"},
-	{"exclude_dependencies_only_on_keywords", "", "dependents are tested whatever the commits say"},
 	{"required", "", "the check is reported on affected commits alone"},
 	{"git", "", "the steps see no .git folder"},
 	{"artifacts", "", "nothing is kept"},
@@ -70,9 +68,7 @@ func silent(n *node, quiet string) bool {
 	switch n.kind {
 	case '"', '0':
 		return n.text == quiet
-	case '[':
-		return len(n.kids) == 0 || quiet != "" && len(n.kids) == 1 && n.kids[0].text == quiet
-	case '{':
+	case '[', '{':
 		return len(n.kids) == 0
 	}
 	return n.kind == 'f'

@@ -221,8 +221,6 @@ func TestWarnings(t *testing.T) {
 	}{
 		{"every key", every, []string{
 			"3:13 notify: has no effect in this version of Loktar: nobody is told",
-			"10:51 packages[0].dependencies_type: has no effect in this version of Loktar: dependencies are read from depends_on alone",
-			"11:48 packages[0].exclude_dependencies_only_on_keywords: has no effect in this version of Loktar: dependents are tested whatever the commits say",
 			"13:37 packages[0].secrets: has no effect in this version of Loktar: the steps run without these secrets",
 			"14:19 packages[0].services: has no effect in this version of Loktar: the steps run without their services",
 			"16:38 packages[0].retries: has no effect in this version of Loktar: a job that could not be run is tried again only when the Docker engine was away",

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -68,6 +69,9 @@ func closeCycles(ctx context.Context, packages []*checks.Package, arcs []arc) ([
 		}
 		closing := &arcs[l.inferred]
 		closing.cyclic = true
+		if s.usual(walk) {
+			continue
+		}
 		if len(problems) == maxCycles {
 			more++
 			continue
@@ -172,6 +176,18 @@ func (s *sorter) weakest(walk []step) int {
 		}
 	}
 	return 0
+}
+
+// usual reports whether a cycle is of poms alone: a Maven root lists its
+// modules, and they name it as their parent. Nobody needs to hear of that.
+func (s *sorter) usual(walk []step) bool {
+	for _, st := range walk {
+		l := s.needs[st.from][st.need]
+		if l.inferred < 0 || path.Base(s.arcs[l.inferred].file) != "pom.xml" {
+			return false
+		}
+	}
+	return true
 }
 
 // tell is what is said about a cycle.

@@ -305,6 +305,14 @@ var stories = map[string]story{
 		edges:    []string{"lib -> pet lib/Dockerfile:1", "pet -> lib pet/requirements.txt:2 cyclic", "web -> pet web/requirements.txt:1"},
 		problems: []string{"pet pet/requirements.txt:2 these packages need each other in a circle: lib (lib/Dockerfile:1) -> pet (pet/requirements.txt:2) -> lib; a change to one tests them all, but pet does not wait for lib; remove the line pet/requirements.txt:2, or leave its kind out of the `dependencies_type` of pet (warning)"},
 	},
+	"a Maven root and its modules": { // the usual circle, of which nobody is told
+		files: map[string]string{
+			"root/pom.xml":     "<project><groupId>g</groupId><artifactId>root</artifactId><version>1</version><modules><module>lib</module></modules></project>",
+			"root/lib/pom.xml": "<project><parent><groupId>g</groupId><artifactId>root</artifactId><version>1</version></parent><artifactId>lib</artifactId></project>",
+		},
+		packages: []checks.Package{pkg("root"), pkg("lib=root/lib")},
+		edges:    []string{"lib -> root root/lib/pom.xml:1", "root -> lib root/pom.xml:1 cyclic"},
+	},
 	"a circle with depends_on": {
 		files:    map[string]string{"a/requirements.txt": "b\n", "b/requirements.txt": "c\n", "c/requirements.txt": "a\n"},
 		packages: []checks.Package{pkg("a", needs("b")), pkg("b"), pkg("c", needs("a"))},
