@@ -85,7 +85,7 @@ func removeEntry(top, dir *os.File, name string, depth int) error {
 
 // wrong names the entry only: its path may be longer than a log wants it.
 func wrong(verb, name string, err error) error {
-	if err == nil || err == unix.ENOENT {
+	if err == nil || errors.Is(err, unix.ENOENT) {
 		return nil
 	}
 	return fmt.Errorf("%s %q: %w", verb, name, err)
