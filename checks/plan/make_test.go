@@ -52,7 +52,7 @@ func manifest(packages ...checks.Package) *checks.Manifest {
 
 func mustMake(t testing.TB, ev checks.Event, ch checks.Change) checks.Plan {
 	t.Helper()
-	p, err := plan.Make(ev, ch)
+	p, err := new(plan.Planner).Make(ev, ch)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func TestMakeRefusesContradictions(t *testing.T) {
 		"a blob without a manifest": {Tree: "tree", ManifestBlob: "blob"},
 		"no tree":                   {Manifest: manifest(pkg("a")), ManifestBlob: "blob", Files: []string{"a/x"}},
 	} {
-		if p, err := plan.Make(pullRequest(), ch); err == nil {
+		if p, err := new(plan.Planner).Make(pullRequest(), ch); err == nil {
 			t.Errorf("%s: %v", name, p)
 		}
 	}
@@ -263,7 +263,7 @@ func TestVerdictsOfHostileText(t *testing.T) {
 			{ManifestBlob: "b", Problems: problems},
 			change(&checks.Manifest{Packages: []checks.Package{pkg("no-such")}, Warnings: problems}, texts...),
 		} {
-			p, err := plan.Make(ev, ch)
+			p, err := new(plan.Planner).Make(ev, ch)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -18,11 +18,7 @@ import (
 // change that affects no package. Its jobs are not run when the head commit
 // asks for that and AuthorTrusted is true. The plan shares memory with ch, which must
 // not change afterwards. An error means that ch contradicts itself.
-func Make(ev checks.Event, ch checks.Change) (checks.Plan, error) {
-	return makePlan(ev, ch, newGraph)
-}
-
-func makePlan(ev checks.Event, ch checks.Change, graphOf func(*checks.Manifest) (*graph.Graph, error)) (checks.Plan, error) {
+func (p *Planner) Make(ev checks.Event, ch checks.Change) (checks.Plan, error) {
 	switch {
 	case ev.PullRequest != nil && ev.PullRequest.Fork():
 		return ended(forkVerdict(ev.PullRequest)), nil
@@ -38,24 +34,24 @@ func makePlan(ev checks.Event, ch checks.Change, graphOf func(*checks.Manifest) 
 		return checks.Plan{}, fmt.Errorf("plan commit %s: there is no tree to test, and no conflict", ch.HeadSHA)
 	}
 	m := ch.Manifest
-	g, err := graphOf(m)
+	g, err := p.graph(m)
 	if err != nil {
 		return ended(problemsVerdict([]checks.Problem{{Line: 1, Column: 1, Message: checks.PublicText(err, err.Error())}})), nil
 	}
 	r := g.Affected(query(g, ch))
-	p := checks.Plan{
+	out := checks.Plan{
 		Unaffected: unaffected(m.Packages, r.Affected),
 		Unowned:    r.Unowned, UnownedCount: r.UnownedCount, Ignored: r.Ignored,
 		Warnings: warnings(m), Notes: heldNotes(m.Packages, r.Held),
 	}
 	if len(r.Affected) == 0 {
-		v := unaffectedVerdict(p, ch)
-		p.Verdict = &v
-		return p, nil
+		v := unaffectedVerdict(out, ch)
+		out.Verdict = &v
+		return out, nil
 	}
-	p.Jobs = jobs(m.Packages, r.Affected)
-	skip(&p, ev, ch)
-	return p, nil
+	out.Jobs = jobs(m.Packages, r.Affected)
+	skip(&out, ev, ch)
+	return out, nil
 }
 
 // query is what the graph is asked about a change.
@@ -130,5 +126,5 @@ func unaffected(packages []checks.Package, affected []graph.Affected) []string {
 }
 
 // ErrReplan says that an earlier run has no jobs that could be run again: its
-// event is to be planned anew, with Make.
+// event is to be planned anew, with Planner.Make.
 var ErrReplan = errors.New("the earlier run has no jobs; plan its commit anew")

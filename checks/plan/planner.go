@@ -32,20 +32,15 @@ func (b *built) of(m *checks.Manifest) bool {
 	return len(b.packages) == len(m.Packages) && &b.packages[0] == &m.Packages[0] && slices.Equal(b.edges, m.Edges)
 }
 
-// Make plans an event as the function Make does.
-func (p *Planner) Make(ev checks.Event, ch checks.Change) (checks.Plan, error) {
-	return makePlan(ev, ch, p.graph)
-}
-
 // graph is the graph of m, made when it is not kept.
 func (p *Planner) graph(m *checks.Manifest) (*graph.Graph, error) {
 	if len(m.Packages) == 0 {
-		return newGraph(m)
+		return graph.New(nil)
 	}
 	if g := p.find(m); g != nil {
 		return g, nil
 	}
-	g, err := newGraph(m)
+	g, err := graph.New(m.Packages, m.Edges...)
 	if err != nil {
 		return nil, err
 	}
@@ -70,5 +65,3 @@ func (p *Planner) find(m *checks.Manifest) *graph.Graph {
 	}
 	return nil
 }
-
-func newGraph(m *checks.Manifest) (*graph.Graph, error) { return graph.New(m.Packages, m.Edges...) }
