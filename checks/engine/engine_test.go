@@ -371,12 +371,13 @@ func TestAnEventThatComesLateStopsNothing(t *testing.T) {
 
 // stuck is a source that answers when it is told to stop, and is asked about
 // one commit only.
-type stuck struct{ left chan struct{} }
+type stuck struct{ entered, left chan struct{} }
 
 func (s stuck) Load(ctx context.Context, ev checks.Event) (checks.Change, error) {
 	if ev.HeadSHA != "stuck" {
 		return change(ev.HeadSHA), nil
 	}
+	close(s.entered)
 	<-ctx.Done()
 	defer close(s.left)
 	return checks.Change{}, ctx.Err()
@@ -392,10 +393,10 @@ func TestAShutdownWhileAnEventIsPlanned(t *testing.T) {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		src := stuck{make(chan struct{})}
+		src := stuck{make(chan struct{}), make(chan struct{})}
 		var once sync.Once
 		e := engine.New(engine.Options{Store: s, Source: src, Runner: &runner{}, Slots: 1, Log: zerolog.Nop(), Report: func() {
-			once.Do(func() { cancel(); <-src.left; runtime.Gosched() })
+			once.Do(func() { <-src.entered; cancel(); <-src.left; runtime.Gosched() })
 		}})
 		for i, sha := range []string{"stuck", "s1"} {
 			ev := pull(i+1, sha)
