@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/rs/zerolog"
 
@@ -83,6 +84,9 @@ func (c *changes) Load(ctx context.Context, ev checks.Event) (checks.Change, err
 			return checks.Change{}, err
 		}
 	}
+	if err := c.tip(ctx, &loaded, &ch); err != nil {
+		return checks.Change{}, err
+	}
 	stillNeed(ch.Manifest, ch.BaseManifest)
 	if plan.ParseSubject(loaded.HeadSubject).Skip != "" && ev.PullRequest != nil {
 		permission, err := c.people.Permission(ctx, ev.Installation, ev.Repo, ev.PullRequest.Author)
@@ -92,6 +96,28 @@ func (c *changes) Load(ctx context.Context, ev checks.Event) (checks.Change, err
 		ch.AuthorTrusted = permission.CanWrite()
 	}
 	return ch, nil
+}
+
+// tip fills in what the files at the base's tip tell of dependencies, where
+// that may be something else than at the merge base: what the base's own
+// commits did is not the change's.
+func (c *changes) tip(ctx context.Context, l *source.Loaded, ch *checks.Change) error {
+	if ch.Manifest == nil || ch.MergeBase == "" || ch.MergeBase == ch.BaseSHA {
+		return nil
+	}
+	if ch.BaseManifest != nil && slices.Equal(ch.BaseManifest.Edges, ch.Manifest.Edges) {
+		return nil
+	}
+	tree, text, blob, err := l.Tip()
+	if err != nil || text == nil {
+		return err
+	}
+	m, _ := c.manifests.parse(blob, text, nil)
+	if m == nil {
+		return nil
+	}
+	ch.TipManifest = m
+	return c.infer(ctx, m, tree)
 }
 
 // infer fills in what the files of m's packages tell of dependencies.

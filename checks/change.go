@@ -40,6 +40,9 @@ type Change struct {
 	// BaseManifest is loktar.json at MergeBase, nil when it has none or it
 	// does not parse.
 	BaseManifest *Manifest
+	// TipManifest is loktar.json at BaseSHA, for its edges; nil where they are
+	// those of BaseManifest, or not known.
+	TipManifest *Manifest
 }
 
 // Link is a symbolic link. Both paths are from the repository's root and

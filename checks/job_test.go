@@ -221,8 +221,11 @@ func TestReasonText(t *testing.T) {
 			Kind: checks.ReasonLink, Subject: "lib/conf/x", File: "web/conf", Dir: "lib/conf", More: 2},
 		"its dependencies could not be read: api/go.mod:3: unknown directive": {
 			Kind: checks.ReasonUnread, File: "api/go.mod", Line: 3, Subject: "unknown directive"},
-		"depends on a and 3 more":                  {Kind: checks.ReasonDependency, Subject: "a", More: 3},
-		"depended on a, no longer listed":          {Kind: checks.ReasonRemoved, Subject: "a"},
+		"depends on a and 3 more":         {Kind: checks.ReasonDependency, Subject: "a", More: 3},
+		"depended on a, no longer listed": {Kind: checks.ReasonRemoved, Subject: "a"},
+		"depended on lib (web/package.json:3) and 1 more, which is not found by that any more": {
+			Kind: checks.ReasonLost, Subject: "lib", File: "web/package.json", Line: 3, More: 1},
+		"newly depends on lib (web/package.json)":  {Kind: checks.ReasonGained, Subject: "lib", File: "web/package.json"},
 		"everything is affected: the base is gone": {Kind: checks.ReasonEverything, Subject: "the base is gone"},
 		"asked for by ann":                         {Kind: checks.ReasonRerun, Subject: "ann"},
 		"unheard-of":                               {Kind: "unheard-of"},

@@ -124,6 +124,7 @@ type Manifest struct {
 
 // Edge says that package From needs package To because of a line of a file.
 type Edge struct {
+	// To is empty when From reads File and no package owns that.
 	From, To string
 	File     string // from the repository's root
 	Line     int    // from 1; 0 when the whole file says it

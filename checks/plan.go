@@ -13,6 +13,8 @@ const (
 	ReasonEntry      ReasonKind = "entry"      // its entry in loktar.json changed
 	ReasonDependency ReasonKind = "dependency" // it depends on an affected package
 	ReasonRemoved    ReasonKind = "removed"    // it depended on a package that is no longer listed
+	ReasonLost       ReasonKind = "lost"       // a file of its names a package that is no longer found by that
+	ReasonGained     ReasonKind = "gained"     // a file of its names a package that was not found by that before
 	ReasonLink       ReasonKind = "link"       // what a symbolic link of its leads to changed
 	ReasonUnread     ReasonKind = "unread"     // a file that tells its dependencies could not be read
 	ReasonEverything ReasonKind = "everything" // all packages count as affected
@@ -23,14 +25,14 @@ const (
 type Reason struct {
 	Kind ReasonKind `json:"kind"`
 	// Subject is the changed file (file: below Dir; input, global, link: from
-	// the root), the package depended on (dependency, removed), the login of
+	// the root), the package depended on (dependency, removed, lost, gained), the login of
 	// who asked (rerun), or what is wrong (everything, unread).
 	Subject string `json:"subject,omitempty"`
 	// Dir is the package's folder, for ReasonFile; for ReasonLink it is what
 	// the link leads to.
 	Dir string `json:"dir,omitempty"`
 	// File and Line are where an inferred dependency was read (dependency; ""
-	// for a declared one) or could not be (unread). For ReasonLink File is the
+	// for a declared one; lost, gained) or could not be (unread). For ReasonLink File is the
 	// link. Line is 0 where the whole file is meant.
 	File string `json:"file,omitempty"`
 	Line int    `json:"line,omitempty"`
@@ -65,6 +67,10 @@ func (r Reason) String() string {
 		return "depends on " + r.Subject + more
 	case ReasonRemoved:
 		return "depended on " + r.Subject + more + ", no longer listed"
+	case ReasonLost:
+		return "depended on " + r.Subject + " (" + r.place() + ")" + more + ", which is not found by that any more"
+	case ReasonGained:
+		return "newly depends on " + r.Subject + " (" + r.place() + ")" + more
 	case ReasonLink:
 		leads := r.File + " links to " + r.Dir + ", which changed"
 		if r.Dir == r.Subject && r.More == 0 {

@@ -127,6 +127,14 @@ func (c *closure) reasons(to []checks.Reason, s *findings, i int32) []checks.Rea
 		u := s.q.Unread[why.unreadAt]
 		to = append(to, checks.Reason{Kind: checks.ReasonUnread, Subject: u.Message, File: u.File, Line: u.Line, More: int(why.unread) - 1})
 	}
+	if why.turned > 0 {
+		r := s.q.Changes.Rewired[why.turnedAt]
+		kind := checks.ReasonGained
+		if r.Lost {
+			kind = checks.ReasonLost
+		}
+		to = append(to, checks.Reason{Kind: kind, Subject: r.To, File: r.File, Line: r.Line, More: int(why.turned) - 1})
+	}
 	if t := s.global; t.n > 0 {
 		to = append(to, checks.Reason{Kind: checks.ReasonGlobal, Subject: t.first, More: t.n - 1})
 	}

@@ -15,15 +15,19 @@ type Changes struct {
 	Removed []Removed
 	// Everything, when not empty, says why every package is affected.
 	Everything string
-	// Rewired are packages of which a file that is not theirs tells other
-	// dependencies than before, see Graph.Rewired.
+	// Rewired are packages of which something that is not theirs makes the
+	// dependencies others than before, see Graph.Rewired.
 	Rewired []Rewired
 }
 
 // Rewired is a package, and the changed file that told its dependencies or
-// tells them now.
+// tells them now. With To it is the dependency that is Lost or new although
+// File, which tells of it at Line, is as it was.
 type Rewired struct {
 	Package, File string
+	Line          int
+	To            string
+	Lost          bool
 }
 
 // Removed is a package that is no longer listed, and those that depended on
@@ -85,54 +89,67 @@ func Compare(base, head *checks.Manifest) Changes {
 	return c
 }
 
-// Rewired finds the packages whose inferred dependencies a changed file that
-// another owns, or nobody, adds or takes away: a go.work, or requirements that
-// several include. base is the manifest before the change, with its edges; nil
-// is as one without any.
-func (g *Graph) Rewired(base *checks.Manifest, files []string) []Rewired {
-	var before []checks.Edge
-	if base != nil {
-		before = base.Edges
-	}
-	if slices.Equal(before, g.edges) {
-		return nil
-	}
+// Rewired finds the packages whose inferred dependencies the change makes
+// others than before: by a changed file that another owns, or nobody, as a
+// go.work or requirements that several include, and by a name or a folder that
+// the package needed is no longer, or is now, found by. A changed file that a
+// package reads and nobody owns is among them too. before are the edges of the
+// base that the head is merged into: what they are not, the change did.
+func (g *Graph) Rewired(before []checks.Edge, files []string) []Rewired {
 	type told struct{ from, to, file string }
-	now := make(map[told]bool)
+	type pair struct{ from, to string }
 	owners := g.owners()
-	foreign := func(e checks.Edge) bool {
-		i, listed := g.byName[e.From]
-		return listed && owners.of(e.File) != i
-	}
-	for _, e := range g.edges {
-		if foreign(e) {
-			now[told{e.From, e.To, e.File}] = false
+	was, is := map[told]bool{}, map[told]bool{}
+	had, has := map[pair]bool{}, map[pair]bool{}
+	same := slices.Equal(before, g.edges)
+	byFile := map[string][]string{} // packages by the changed file that matters to them
+	note := func(edges []checks.Edge, told1 map[told]bool, pairs map[pair]bool) {
+		for _, e := range edges {
+			if e.To == "" {
+				byFile[e.File] = append(byFile[e.File], e.From)
+			} else if !same {
+				told1[told{e.From, e.To, e.File}], pairs[pair{e.From, e.To}] = true, true
+			}
 		}
 	}
-	byFile := map[string][]string{}
-	for _, e := range before {
-		if !foreign(e) {
-			continue
-		}
-		at := told{e.From, e.To, e.File}
-		if _, still := now[at]; still {
-			now[at] = true
-		} else {
-			byFile[e.File] = append(byFile[e.File], e.From)
+	note(before, was, had)
+	note(g.edges, is, has)
+	own := map[string]bool{} // files that may have changed, of who tells its needs in them
+	var turned []Rewired
+	differ := func(edges []checks.Edge, other map[told]bool, pairs map[pair]bool, lost bool) {
+		for _, e := range edges {
+			from, listed := g.byName[e.From]
+			if _, there := g.byName[e.To]; !listed || !there {
+				continue
+			}
+			if !other[told{e.From, e.To, e.File}] && owners.of(e.File) != from {
+				byFile[e.File] = append(byFile[e.File], e.From)
+			}
+			if !pairs[pair{e.From, e.To}] {
+				turned = append(turned, Rewired{Package: e.From, File: e.File, Line: e.Line, To: e.To, Lost: lost})
+				own[e.File] = false
+			}
 		}
 	}
-	for at, was := range now {
-		if !was {
-			byFile[at.file] = append(byFile[at.file], at.from)
-		}
+	if !same {
+		differ(before, is, has, true)
+		differ(g.edges, was, had, false)
 	}
-	if len(byFile) == 0 {
+	if len(byFile)+len(turned) == 0 {
 		return nil
 	}
 	var out []Rewired
 	for _, f := range files {
+		if _, asked := own[f]; asked {
+			own[f] = true
+		}
 		for _, name := range sorted(byFile[f]) {
 			out = append(out, Rewired{Package: name, File: f})
+		}
+	}
+	for _, r := range turned {
+		if !own[r.File] { // else the file itself is the reason
+			out = append(out, r)
 		}
 	}
 	return out

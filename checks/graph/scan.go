@@ -31,11 +31,13 @@ type causes struct {
 	unread               int32 // how many, unreadAt the first of the query's
 	unreadAt             int32
 	entry, rewired       bool
+	turned               int32 // how many dependencies came or went, turnedAt the first of the query's
+	turnedAt             int32
 	held                 bool // the commit rule keeps it from affecting others
 }
 
 func (c *causes) any() bool {
-	return c.entry || c.file.n+c.input.n+c.removed.n+c.link.n+int(c.unread) > 0
+	return c.entry || c.file.n+c.input.n+c.removed.n+c.link.n+int(c.unread)+int(c.turned) > 0
 }
 
 // onlyFiles reports whether nothing but files of its own or of its inputs
@@ -147,14 +149,21 @@ func (g *Graph) tell(s *findings, at *scanner) {
 			}
 		}
 	}
-	for _, r := range s.q.Changes.Rewired {
-		if i, ok := g.byName[r.Package]; ok && !at.ignore.has(r.File) {
-			c := &s.of[i]
-			if !c.rewired && c.input.n == 0 {
-				c.input.add(r.File)
-			}
-			c.rewired = true
+	for n, r := range s.q.Changes.Rewired {
+		i, ok := g.byName[r.Package]
+		if !ok || r.To == "" && at.ignore.has(r.File) {
+			continue
 		}
+		c := &s.of[i]
+		switch {
+		case r.To != "":
+			if c.turned++; c.turned == 1 {
+				c.turnedAt = int32(n)
+			}
+		case !c.rewired && c.input.n == 0:
+			c.input.add(r.File)
+		}
+		c.rewired = true
 	}
 }
 

@@ -64,7 +64,12 @@ func query(g *graph.Graph, ch checks.Change) graph.Query {
 	if slices.Contains(ch.Files, checks.ManifestFile) {
 		q.Changes = graph.Compare(ch.BaseManifest, m)
 	}
-	q.Changes.Rewired = g.Rewired(ch.BaseManifest, ch.Files)
+	switch {
+	case ch.TipManifest != nil:
+		q.Changes.Rewired = g.Rewired(ch.TipManifest.Edges, ch.Files)
+	case ch.BaseManifest != nil:
+		q.Changes.Rewired = g.Rewired(ch.BaseManifest.Edges, ch.Files)
+	}
 	if ch.CommitsUnknown {
 		return q
 	}

@@ -119,7 +119,7 @@ func reasons(rs []checks.Reason, most int) string {
 		if i > 0 {
 			out += "; "
 		}
-		r.Subject = cut(r.Subject)
+		r.Subject, r.Dir, r.File = cut(r.Subject), cut(r.Dir), cut(r.File)
 		out += markdown.Text(r.String())
 	}
 	return out

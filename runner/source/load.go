@@ -40,6 +40,14 @@ type Loaded struct {
 	tree, base *Tree
 }
 
+// Tip reads loktar.json at Change.BaseSHA: the tree of that commit, the file's
+// text and its blob id. The text is nil when there is none that can be read.
+func (l *Loaded) Tip() (tree *Tree, text []byte, blob string, err error) {
+	tree = newTree(l.objects, l.Change.BaseSHA)
+	file, err := tree.manifest(manifestFile{blob: l.Change.ManifestBlob, text: l.Manifest})
+	return tree, file.text, file.blob, err
+}
+
 // Tree is the tested tree (the head's when the merge conflicts). It reads
 // through the same process as BaseTree and Dirs.
 func (l *Loaded) Tree() *Tree { return l.tree }

@@ -56,6 +56,14 @@ func (r *reader) arcs(all []arc, from int, a *ask, need *Need) []arc {
 	return all
 }
 
+// outside are the edges to files that nobody owns, each once.
+func (r *reader) outside() []checks.Edge {
+	slices.SortFunc(r.loose, func(a, b checks.Edge) int {
+		return cmp.Or(strings.Compare(a.From, b.From), strings.Compare(a.File, b.File))
+	})
+	return slices.Compact(r.loose)
+}
+
 func flatten(packages []*checks.Package, arcs []arc) []checks.Edge {
 	if len(arcs) == 0 {
 		return nil

@@ -76,7 +76,9 @@ func New() *Inferrer {
 // what it needs; what it provides is always known to others.
 //
 // There is one edge for a pair of packages, at the first file and line that
-// tells of it, sorted by From, then To. Edges and DependsOn together may have
+// tells of it, sorted by From, then To. Paths lead over symbolic links. The
+// last edges lead to no package: their To is empty and their File is one that
+// From includes and no package owns, sorted by From, then File. Edges and DependsOn together may have
 // cycles: then the edges that close them are Cyclic and a problem with
 // Warning tells of each cycle; without the Cyclic ones there is no cycle that
 // has an edge in it. Problems are sorted by package, file and line. The order
@@ -103,5 +105,5 @@ func (i *Inferrer) Edges(ctx context.Context, tree Tree, packages []checks.Packa
 		return cmp.Or(cmp.Compare(a.Package, b.Package), cmp.Compare(a.File, b.File),
 			cmp.Compare(a.Line, b.Line), cmp.Compare(a.Message, b.Message))
 	})
-	return flatten(r.packages, edges), slices.Compact(problems), nil
+	return append(flatten(r.packages, edges), r.outside()...), slices.Compact(problems), nil
 }

@@ -17,6 +17,7 @@ type reader struct {
 	asks     [][]ask           // by package
 	provides []map[string][]int32
 	problems []checks.FileProblem
+	loose    []checks.Edge // to no package: files that nobody owns
 }
 
 // ask is what a file of a package asks for.
@@ -138,7 +139,9 @@ func (r *reader) read(n int) error {
 		for _, name := range says.facts.Provides {
 			r.provide(file.parser, int32(n), name)
 		}
-		r.take(n, file.parser, file.path, says, &in)
+		if err := r.take(n, file.parser, file.path, says, &in); err != nil {
+			return err
+		}
 	}
 	return r.follow(n, &in)
 }
@@ -156,20 +159,54 @@ type include struct {
 }
 
 // take notes what a file says of the package n.
-func (r *reader) take(n, parser int, file string, says *parsed, in *includes) {
+func (r *reader) take(n, parser int, file string, says *parsed, in *includes) error {
 	if !wants(r.packages[n], parsers[parser].kind) {
-		return
+		return nil
 	}
 	if says.problem != "" {
 		r.problem(n, file, says.line, says.problem)
 	}
 	if needs := says.facts.Needs; len(needs) > 0 {
 		r.asks[n] = append(r.asks[n], ask{parser, needs, file})
+		for _, need := range needs {
+			if need.Path == "" {
+				continue
+			}
+			if _, err := r.behind(n, ask{parser, nil, file}, need); err != nil {
+				return err
+			}
+		}
 	}
 	for _, i := range says.facts.Includes {
 		in.todo = append(in.todo, include{parser, i, file})
 		// A change to a file of another package changes this one too.
-		r.asks[n] = append(r.asks[n], ask{parser, []Need{{Path: i.Path, Line: i.Line}}, file})
+		need := Need{Path: i.Path, Line: i.Line}
+		r.asks[n] = append(r.asks[n], ask{parser, []Need{need}, file})
+		real, err := r.behind(n, ask{parser, nil, file}, need)
+		if err != nil {
+			return err
+		}
+		r.reads(n, i.Path)
+		r.reads(n, real)
+	}
+	return nil
+}
+
+// behind notes that a need for a path over a link is one for what the link
+// leads to as well. It returns that place, empty when it is not in the tree.
+func (r *reader) behind(n int, by ask, need Need) (string, error) {
+	real, _, err := r.real(need.Path)
+	if err == nil && real != "" && real != need.Path {
+		by.needs = []Need{{Path: real, Line: need.Line}}
+		r.asks[n] = append(r.asks[n], by)
+	}
+	return real, err
+}
+
+// reads notes a file that the package n includes and nobody owns.
+func (r *reader) reads(n int, file string) {
+	if file != "" && file != "." && r.owner(file) < 0 {
+		r.loose = append(r.loose, checks.Edge{From: r.packages[n].Name, File: file})
 	}
 }
 
@@ -203,7 +240,9 @@ func (r *reader) follow(n int, in *includes) error {
 		if err != nil {
 			return err
 		}
-		r.take(n, i.parser, i.Path, says, in)
+		if err := r.take(n, i.parser, i.Path, says, in); err != nil {
+			return err
+		}
 	}
 	return nil
 }

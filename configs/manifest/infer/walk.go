@@ -106,8 +106,16 @@ func (w *walker) entry(p string) (Entry, bool, error) {
 // file is the file at the path p. Links are followed as long as they stay in
 // the tree; ok is false when no file is there.
 func (w *walker) file(p string) (_ Entry, ok bool, _ error) {
+	_, e, err := w.real(p)
+	return e, e.IsFile, err
+}
+
+// real is where the path p leads when links are followed as long as they stay
+// in the tree, and what stands there: nothing when there is neither a file nor
+// a folder. The place is empty when it is outside of the tree, or unknown.
+func (w *walker) real(p string) (at string, _ Entry, _ error) {
 	if len(p) > maxPath {
-		return Entry{}, false, nil
+		return "", Entry{}, nil
 	}
 	links := 0
 	at, rest := ".", p
@@ -119,34 +127,38 @@ func (w *walker) file(p string) (_ Entry, ok bool, _ error) {
 			continue
 		case "..":
 			if at == "." {
-				return Entry{}, false, nil
+				return "", Entry{}, nil
 			}
 			at = path.Dir(at)
 			continue
 		}
 		l, err := w.list(at, "")
 		if err != nil {
-			return Entry{}, false, err
+			return "", Entry{}, err
 		}
 		e, found := l.find(elem)
 		switch {
-		case found && e.IsFile:
-			return e, rest == "", nil
 		case found && e.IsDir:
 			at = path.Join(at, elem)
 		case found && e.IsLink:
 			target, err := w.tree.Read(e.OID, maxPath)
 			if err != nil && !errors.Is(err, ErrTooLarge) {
-				return Entry{}, false, err
+				return "", Entry{}, err
 			}
 			if links++; err != nil || links > maxLinks || len(target) == 0 || target[0] == '/' {
-				return Entry{}, false, nil
+				return "", Entry{}, nil
 			}
 			rest = string(target) + "/" + rest
 			rest = strings.TrimSuffix(rest, "/")
+		case found && e.IsFile && rest == "":
+			return path.Join(at, elem), e, nil
 		default:
-			return Entry{}, false, nil
+			at = path.Join(at, elem, rest)
+			if at == ".." || strings.HasPrefix(at, "../") {
+				at = ""
+			}
+			return at, Entry{}, nil
 		}
 	}
-	return Entry{}, false, nil
+	return at, Entry{IsDir: true}, nil
 }
