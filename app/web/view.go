@@ -46,6 +46,8 @@ func stateOf(j checks.Job) state {
 		s.Label, s.Class, usual = "Could not run", "ours", "It could not be run. This says nothing about the code."
 	case checks.OutcomeHeldBack:
 		s.Label, s.Class, usual = "Held back", "none", "It needs "+j.Result.Blame+", which did not pass."
+	case checks.OutcomeSkipped:
+		s.Label, s.Class, usual = "Skipped", "none", "The head commit asks that nothing be run."
 	case checks.OutcomeSuperseded:
 		s.Label, s.Class, usual = "Superseded", "none", "A newer run took its place."
 	default:
