@@ -55,7 +55,7 @@ func tell(t *testing.T, pattern string) {
 			testscript.Run(t, testscript.Params{
 				Files: []string{file}, Setup: w.setup, RequireExplicitExec: true, RequireUniqueNames: true,
 				Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-					"repo": w.repo, "pull": w.pull, "push": w.push, "affected": w.affected, "owned": w.owned, "head": w.track, "branch": w.branch, "open": w.open, "fork": w.fork, "close": w.close,
+					"repo": w.repo, "pull": w.pull, "push": w.push, "affected": w.affected, "owned": w.owned, "head": w.track, "branch": w.branch, "open": w.open, "access": w.access, "fork": w.fork, "close": w.close,
 					"up": w.up, "check": w.check, "summary": w.summary, "annotation": w.annotation, "nocheck": w.nocheck,
 					"count": w.count, "rerun": w.rerun, "get": w.get, "deliver": w.deliver, "clean": w.clean,
 					"running": w.running, "hub": w.outage, "delivered": w.delivered,
@@ -153,12 +153,21 @@ func (w *world) branch(ts *testscript.TestScript, _ bool, args []string) {
 	w.head = w.hub.Commit(w.repos, minihub.Commit{Branch: args[0], From: "main", Files: w.files(ts, args[1])})
 }
 
-// open BRANCH: a pull request of a branch that is there.
+// open BRANCH [AUTHOR]: a pull request of a branch that is there.
 func (w *world) open(ts *testscript.TestScript, _ bool, args []string) {
 	head, err := w.repos.Tip(w.t.Context(), args[0])
 	ts.Check(err)
 	w.head = head
-	w.number = w.hub.Open(w.repos, minihub.NewPull{Title: "Change " + args[0], Head: args[0]})
+	p := minihub.NewPull{Title: "Change " + args[0], Head: args[0]}
+	if len(args) > 1 {
+		p.Author = args[1]
+	}
+	w.number = w.hub.Open(w.repos, p)
+}
+
+// access LOGIN PERMISSION: what somebody may do in the repository.
+func (w *world) access(_ *testscript.TestScript, _ bool, args []string) {
+	w.repos.SetAccess(args[0], args[1])
 }
 
 // push BRANCH DIR: another commit on BRANCH.
