@@ -2,11 +2,8 @@ package store_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -14,39 +11,14 @@ import (
 
 	"github.com/dudesons/loktar/checks"
 	"github.com/dudesons/loktar/store"
+	"github.com/dudesons/loktar/store/storetest"
 )
-
-// bareSyncs is how many times a second the disk beneath dir takes one page
-// by write and fdatasync: the floor of everything that is durable.
-func bareSyncs(b *testing.B, dir string) float64 {
-	b.Helper()
-	f, err := os.Create(filepath.Join(dir, "floor"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer func() {
-		if err := f.Close(); err != nil {
-			b.Error(err)
-		}
-	}()
-	page := make([]byte, 4096)
-	start, n := time.Now(), 0
-	for ; time.Since(start) < 300*time.Millisecond; n++ {
-		if _, err := f.WriteAt(page, 0); err != nil {
-			b.Fatal(err)
-		}
-		if err := syscall.Fdatasync(int(f.Fd())); err != nil {
-			b.Fatal(err)
-		}
-	}
-	return float64(n) / time.Since(start).Seconds()
-}
 
 // BenchmarkAccept accepts deliveries from 16 goroutines, each durable when
 // its call returns.
 func BenchmarkAccept(b *testing.B) {
 	dir := b.TempDir()
-	floor := bareSyncs(b, dir)
+	floor := storetest.BareSyncs(b, dir)
 	s := open(b, dir, store.Options{})
 	ev := checks.Event{
 		Kind: checks.EventPullRequest, Name: "pull_request.opened", Installation: 7,
@@ -85,7 +57,7 @@ func BenchmarkAccept(b *testing.B) {
 // hundred thousand other runs that ended.
 func BenchmarkCommitTwoOf5000(b *testing.B) {
 	dir := b.TempDir()
-	floor := bareSyncs(b, dir)
+	floor := storetest.BareSyncs(b, dir)
 	s := open(b, dir, store.Options{})
 	fill(b, s, 100_000)
 	run := checks.Run{ID: "large", Seq: 1_000_000, HeadSHA: strings.Repeat("b", 40)}

@@ -9,13 +9,11 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -23,6 +21,7 @@ import (
 
 	"github.com/dudesons/loktar/app/webhook"
 	"github.com/dudesons/loktar/store"
+	"github.com/dudesons/loktar/store/storetest"
 )
 
 const (
@@ -61,7 +60,7 @@ func BenchmarkDeliveries(b *testing.B) {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: benchConnections, MaxConnsPerHost: benchConnections}}
 	defer client.CloseIdleConnections()
 
-	floor := bareSyncs(b, dir)
+	floor := storetest.BareSyncs(b, dir)
 	mac := hmac.New(sha256.New, []byte(benchSecret))
 	mac.Write(benchBody)
 	signature := "sha256=" + hex.EncodeToString(mac.Sum(nil))
@@ -126,30 +125,4 @@ func deliver(client *http.Client, url, signature, guid string) error {
 		err = fmt.Errorf("answer %d %s", resp.StatusCode, text)
 	}
 	return err
-}
-
-// bareSyncs is how many times a second the disk beneath dir takes one page
-// by write and fdatasync.
-func bareSyncs(b *testing.B, dir string) float64 {
-	b.Helper()
-	f, err := os.Create(filepath.Join(dir, "floor"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer func() {
-		if err := f.Close(); err != nil {
-			b.Error(err)
-		}
-	}()
-	page := make([]byte, 4096)
-	start, n := time.Now(), 0
-	for ; time.Since(start) < 300*time.Millisecond; n++ {
-		if _, err := f.WriteAt(page, 0); err != nil {
-			b.Fatal(err)
-		}
-		if err := syscall.Fdatasync(int(f.Fd())); err != nil {
-			b.Fatal(err)
-		}
-	}
-	return float64(n) / time.Since(start).Seconds()
 }
