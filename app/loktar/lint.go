@@ -26,7 +26,7 @@ FILE:LINE:COLUMN: PATH: MESSAGE. The exit code is 1 when something is wrong.`,
 			}
 			data, err := os.ReadFile(file)
 			if err != nil {
-				return err
+				return fmt.Errorf("%w; write the path of a loktar.json", err)
 			}
 			m, problems := manifest.Parse(data, manifest.Options{DirExists: func(dir string) bool {
 				info, err := os.Stat(filepath.Join(filepath.Dir(file), filepath.FromSlash(dir)))
@@ -37,7 +37,7 @@ FILE:LINE:COLUMN: PATH: MESSAGE. The exit code is 1 when something is wrong.`,
 				for _, p := range m.Warnings {
 					fmt.Fprintf(out, "%s: warning\n", place(file, p))
 				}
-				fmt.Fprintf(out, "%s: %d packages, nothing wrong\n", file, len(m.Packages))
+				fmt.Fprintf(out, "%s: %s, nothing wrong\n", file, packages(len(m.Packages)))
 				return nil
 			}
 			for _, p := range problems {
@@ -46,6 +46,13 @@ FILE:LINE:COLUMN: PATH: MESSAGE. The exit code is 1 when something is wrong.`,
 			return fmt.Errorf("%s cannot be used as it is", file)
 		}),
 	}
+}
+
+func packages(n int) string {
+	if n == 1 {
+		return "1 package"
+	}
+	return fmt.Sprintf("%d packages", n)
 }
 
 // place is a problem as compilers print theirs, so that editors find it.

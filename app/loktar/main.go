@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/dudesons/loktar/checks"
 )
 
 // version is set by the linker.
@@ -25,16 +27,26 @@ func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	err := root().ExecuteContext(ctx)
+	called, err := root().ExecuteContextC(ctx)
 	switch {
 	case err == nil:
 		return 0
 	case errors.As(err, new(failure)):
-		fmt.Fprintf(os.Stderr, "loktar: %v\n", err)
+		fmt.Fprintf(os.Stderr, "loktar: %s\n", told(err))
 		return 1
 	}
-	fmt.Fprintf(os.Stderr, "loktar: %v\nRun `loktar --help` to see what there is.\n", err)
+	fmt.Fprintf(os.Stderr, "loktar: %v\nRun `%s --help` to see what there is.\n", err, called.CommandPath())
 	return 2
+}
+
+// told is an error for the person at the terminal: the sentence for people
+// first, then its cause.
+func told(err error) string {
+	var e *checks.Error
+	if errors.As(err, &e) && e.Public != "" && e.Err != nil {
+		return fmt.Sprintf("%s (%v)", e.Public, e.Err)
+	}
+	return err.Error()
 }
 
 // failure is an error of the work itself, not of how it was called.
@@ -60,11 +72,7 @@ func root() *cobra.Command {
 
 It is a GitHub App. For each pull request it works out which packages of the
 repository are affected, tests each in a container of its own on this machine,
-and shows each as a check on the pull request.
-
-  loktar demo     see it at work, on this machine alone
-  loktar serve    run the server
-  loktar lint     check a loktar.json`,
+and shows each as a check on the pull request.`,
 		Version:       version,
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
