@@ -40,6 +40,7 @@ type loader struct {
 	source   map[string]string // where each key that is not a default comes from
 	layer    map[string]string // where each key of the layer just read comes from
 	problems []Problem
+	unread   bool // there is a file, and what it says is not known
 }
 
 func (l *loader) defaults() {
@@ -64,11 +65,14 @@ func (l *loader) file(path string) {
 	if err != nil {
 		l.problems = append(l.problems, Problem{Source: path, Message: fmt.Sprintf(
 			"the configuration file cannot be read (%v); write the path of a YAML file, or give none", err)})
+		l.unread = true
 		return
 	}
 	m := map[string]any{}
 	l.layer = map[string]string{}
-	for _, e := range l.yaml(path, data) {
+	entries := l.yaml(path, data)
+	l.unread = len(entries) == 0 && len(l.problems) > 0
+	for _, e := range entries {
 		k, known := find(e.name)
 		switch {
 		case !known:
@@ -166,9 +170,10 @@ func (l *loader) config() Config {
 	return c
 }
 
-// require reports a key that has no value, unless instead has one.
+// require reports a key that has no value, unless instead has one, or a file
+// that could not be read may have it.
 func (l *loader) require(name, instead, remedy string) {
-	if l.values.Exists(name) || instead != "" && l.values.Exists(instead) {
+	if l.unread || l.values.Exists(name) || instead != "" && l.values.Exists(instead) {
 		return
 	}
 	k, _ := find(name)

@@ -264,6 +264,18 @@ func TestNoFile(t *testing.T) {
 	}
 }
 
+// TestOnlyTheFile: what a file that cannot be read might set is not reported
+// as missing.
+func TestOnlyTheFile(t *testing.T) {
+	for _, file := range []string{"/does/not/exist.yml", write(t, "loktar.yml", "listen: 127.0.0.1:1\n  x: [\n")} {
+		_, err := Load(file, nil)
+		var e *Error
+		if !errors.As(err, &e) || len(e.Problems) != 1 || e.Problems[0].Key != "" {
+			t.Errorf("%s: error %v", file, err)
+		}
+	}
+}
+
 func TestEmptyFiles(t *testing.T) {
 	for _, text := range []string{"\n", "# only words\n", "---\n", "github:\nlisten:\n"} {
 		if c := load(t, write(t, "loktar.yml", text), enough(t)); c.Listen != "127.0.0.1:8080" {
