@@ -107,8 +107,8 @@ func TestAggregate(t *testing.T) {
 		"| [lib](https://ci.example.org/runs/r1/lib) | ❌ failed | libs/lib changed: main.py and 2 more | 12 s |\n" +
 		"| [api](https://ci.example.org/runs/r1/api) | ⏸️ not run: lib did not pass | depends on lib |  |\n" +
 		"| [doc](https://ci.example.org/runs/r1/doc) | ✅ passed | libs/doc changed: main.py and 2 more | 3.0 s |\n\n" +
-		"<details><summary>1 package not affected</summary>\n\n`web`\n\n</details>\n\n" +
-		"<details><summary>1 changed file in no package</summary>\n\nThey affect nothing. A glob in `global_inputs` or a package's `inputs` would change that.\n\n- `README.md`\n\n</details>\n\n"
+		"<details><summary>1 package not affected</summary>\n\nNot affected, so not run: `web`\n\n</details>\n\n" +
+		"<details><summary>1 changed file in no package</summary>\n\nThese changed files are in no package and affect nothing. A glob in `global_inputs` or a package's `inputs` would change that.\n\n- `README.md`\n\n</details>\n\n"
 	if diff := cmp.Diff(want, cr.Summary); diff != "" {
 		t.Errorf("summary (-want +got):\n%s", diff)
 	}

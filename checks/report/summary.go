@@ -84,11 +84,11 @@ func weight(j checks.Job) int {
 func footer(run checks.Run) string {
 	var b strings.Builder
 	if n := len(run.Unaffected); n > 0 {
-		fmt.Fprintf(&b, "<details><summary>%s not affected</summary>\n\n%s\n\n</details>\n\n",
+		fmt.Fprintf(&b, "<details><summary>%s not affected</summary>\n\nNot affected, so not run: %s\n\n</details>\n\n",
 			markdown.Count(n, "package"), names(run.Unaffected, maxNames))
 	}
 	if run.UnownedCount > 0 {
-		fmt.Fprintf(&b, "<details><summary>%s in no package</summary>\n\nThey affect nothing. A glob in %s or a package's %s would change that.\n\n",
+		fmt.Fprintf(&b, "<details><summary>%s in no package</summary>\n\nThese changed files are in no package and affect nothing. A glob in %s or a package's %s would change that.\n\n",
 			markdown.Count(run.UnownedCount, "changed file"), markdown.Code("global_inputs"), markdown.Code("inputs"))
 		for _, f := range run.Unowned[:min(len(run.Unowned), maxFiles)] {
 			b.WriteString("- " + markdown.Code(cut(f)) + "\n")
