@@ -20,11 +20,13 @@ import (
 var files embed.FS
 
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
-	"short": short,
-	"list":  list,
-	"size":  size,
-	"utc":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
-	"iso":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	"short":    short,
+	"list":     list,
+	"trigger":  trigger,
+	"sentence": sentence,
+	"size":     size,
+	"utc":      func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
+	"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 }).ParseFS(files, "pages/*.html"))
 
 // assets are the files that pages load, by name.

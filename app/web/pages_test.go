@@ -55,7 +55,7 @@ func TestRunPage(t *testing.T) {
 		t.Fatal(resp.Status)
 	}
 	contains(t, body, "Faster &lt;b&gt;pets&lt;/b&gt;", `href="https://github.com/acme/shop/pull/5"`, `href="https://github.com/acme/shop/commit/0123456789abcdef`,
-		"pull_request.opened, ann", `href="../runs/`+runID+`/awesome_lib"`, "awesome_lib changed: main.py", "It needs awesome_lib, which did not pass.",
+		"the pull request, opened by ann", `href="../runs/`+runID+`/awesome_lib"`, "awesome_lib changed: main.py", "It needs awesome_lib, which did not pass.",
 		`href="../runs/OLDRUN/web-front"`, "2 of 3 done", "stock_api", "&lt;odd&gt; name", "a &amp; b", `http-equiv="refresh"`)
 
 	r.Finished, r.Verdict = created.Add(75*time.Second), &checks.Verdict{Conclusion: checks.ConclusionFailure, Title: "loktar.json is <broken>", Summary: "line 1\n<script>"}

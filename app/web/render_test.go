@@ -240,3 +240,17 @@ func TestHostileOutputIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// TestSentence shows what a result's detail becomes on a page.
+func TestSentence(t *testing.T) {
+	for detail, want := range map[string]string{
+		"":                         "",
+		"`make ci` exited with 2.": "<code>make ci</code> exited with 2.",
+		"<b> & `<i>`":              "&lt;b&gt; &amp; <code>&lt;i&gt;</code>",
+		"one ` alone, <b>":         "one ` alone, &lt;b&gt;",
+	} {
+		if got := string(sentence(detail)); got != want {
+			t.Errorf("sentence(%q) = %q, want %q", detail, got, want)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"html/template"
 	"strings"
 	"time"
 
@@ -45,7 +46,7 @@ func stateOf(j checks.Job) state {
 	case checks.OutcomeErrored:
 		s.Label, s.Class, usual = "Could not run", "ours", "It could not be run. This says nothing about the code."
 	case checks.OutcomeHeldBack:
-		s.Label, s.Class, usual = "Held back", "none", "It needs "+j.Result.Blame+", which did not pass."
+		s.Label, s.Class, usual = "Not run", "none", "It needs "+j.Result.Blame+", which did not pass."
 	case checks.OutcomeSkipped:
 		s.Label, s.Class, usual = "Skipped", "none", "The head commit asks that nothing be run."
 	case checks.OutcomeSuperseded:
@@ -106,8 +107,8 @@ func duration(d time.Duration) string {
 	switch {
 	case d <= 0:
 		return ""
-	case d < time.Second:
-		return "under 1 s"
+	case d < 50*time.Millisecond:
+		return "under 0.1 s"
 	case d < 10*time.Second:
 		return fmt.Sprintf("%.1f s", d.Seconds())
 	case d < time.Minute:
@@ -116,6 +117,43 @@ func duration(d time.Duration) string {
 		return fmt.Sprintf("%d min %d s", int(d.Minutes()), int(d.Seconds())%60)
 	}
 	return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
+}
+
+// trigger is what began a run, and who, in words.
+func trigger(run checks.Run) string {
+	what, ok := map[string]string{
+		"pull_request.opened":      "the pull request, opened",
+		"pull_request.reopened":    "the pull request, reopened",
+		"pull_request.synchronize": "a push",
+		"pull_request.edited":      "another base branch",
+		"check_run.rerequested":    "a re-run of one check",
+		"check_suite.rerequested":  "a re-run of all checks",
+	}[run.Trigger]
+	if !ok {
+		what = run.Trigger
+	}
+	if run.Sender.Login == "" {
+		return what
+	}
+	return what + " by " + run.Sender.Login
+}
+
+// sentence is a result's detail as HTML: what stands between back quotes is
+// code, the rest is text.
+func sentence(detail string) template.HTML {
+	parts := strings.Split(detail, "`")
+	if len(parts)%2 == 0 {
+		parts = []string{detail}
+	}
+	var b strings.Builder
+	for i, part := range parts {
+		part = template.HTMLEscapeString(part)
+		if i%2 == 1 {
+			part = "<code>" + part + "</code>"
+		}
+		b.WriteString(part)
+	}
+	return template.HTML(b.String())
 }
 
 // list is "a", "a and b" or "a, b and c".

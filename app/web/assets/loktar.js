@@ -60,11 +60,21 @@
     while (rows.childElementCount > mostRows) rows.firstElementChild.remove();
     if (following) scrollTo(0, document.documentElement.scrollHeight);
   };
+  // What stands between back quotes is code, the rest is text.
+  const sentence = (place, text) => {
+    const parts = text.split("`");
+    place.replaceChildren(...(parts.length % 2 ? parts : [text]).map((part, i) => {
+      if (i % 2 === 0) return part;
+      const code = document.createElement("code");
+      code.textContent = part;
+      return code;
+    }));
+  };
   const show = (data) => {
     const s = JSON.parse(data);
     $("badge").textContent = s.label;
     $("badge").className = "badge " + s.class;
-    $("detail").textContent = s.detail || "";
+    sentence($("detail"), s.detail || "");
     if (s.took) $("took").textContent = s.took;
     document.title = document.title.replace(/^[^·]*/, s.label + " ");
   };
