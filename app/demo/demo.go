@@ -44,6 +44,7 @@ const (
 	repoName = "pets"
 	fullName = owner + "/" + repoName
 	branch   = "friendlier-greeting"
+	changed  = "awesome_lib/awesome_lib/__init__.py"
 )
 
 // Run shows the demo. It returns nil when every check of the pull request is
@@ -118,7 +119,7 @@ func serve(ctx context.Context, o Options, hub *minihub.Hub, hubURL, secret, dir
 
 // show opens a pull request and tells how its checks go.
 func show(ctx context.Context, o Options, hub *minihub.Hub, hubURL string) error {
-	p := &printer{out: o.Out, colour: o.Colour, start: time.Now(), last: map[string]string{}}
+	p := &printer{out: o.Out, colour: o.Colour, start: time.Now(), last: map[int64]string{}}
 	hub.Install(owner)
 	repo, err := hub.CreateRepo(owner, repoName)
 	if err != nil {
@@ -132,7 +133,6 @@ func show(ctx context.Context, o Options, hub *minihub.Hub, hubURL string) error
 		return err
 	}
 	p.say("pushed the sample monorepo " + fullName + ": pet_api, web-front, awesome_lib; stock_api is not listed")
-	changed := "awesome_lib/awesome_lib/__init__.py"
 	head, err := repo.Commit(ctx, minihub.Commit{
 		Branch: branch, From: "main", Message: "ENH: strip and capitalize in one place",
 		Files: map[string]string{changed: strings.Replace(files[changed], "name.strip().capitalize()", "name.strip().title()", 1)},
@@ -156,7 +156,7 @@ func show(ctx context.Context, o Options, hub *minihub.Hub, hubURL string) error
 	red := notGreen(all)
 	if o.Stay && ctx.Err() == nil {
 		p.stay(repo, hub, pullURL)
-		<-ctx.Done()
+		p.watch(ctx, hub, head)
 		return nil
 	}
 	if len(red) > 0 {

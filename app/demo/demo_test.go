@@ -22,9 +22,9 @@ func TestDemo(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
 	for _, want := range []string{
-		`(?m)^  awesome_lib +success +\d+s +http://\S+/awesome_lib$`,
-		`(?m)^  loktar +success +\d+s +http://\S+$`,
-		`(?m)^  pet_api +success +\d+s +http://\S+/pet_api$`,
+		`(?m)^  awesome_lib +success +Passed in \S+ s +http://\S+/awesome_lib$`,
+		`(?m)^  loktar +success +2 packages passed in \S+ s +http://\S+$`,
+		`(?m)^  pet_api +success +Passed in \S+ s +http://\S+/pet_api$`,
 		`(?m)^  the pull request: http://\S+/pets-inc/pets/pull/1$`,
 		`not affected, so not run: web-front`,
 	} {
@@ -57,4 +57,15 @@ func (s *stopper) Write(p []byte) (int, error) {
 		s.once.Do(s.stop)
 	}
 	return len(p), nil
+}
+
+// TestDemoStays stays up after the checks have ended, until Ctrl-C.
+func TestDemoStays(t *testing.T) {
+	dockertest.Engine(t)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	out := &stopper{when: "What the checks then do shows here too.", stop: stop}
+	if err := demo.Run(ctx, demo.Options{Listen: "127.0.0.1:0", Image: dockertest.Image(t), Version: "test", Stay: true, Out: out}); err != nil {
+		t.Errorf("the demo ended with: %v", err)
+	}
 }

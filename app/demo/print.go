@@ -2,6 +2,7 @@ package demo
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -17,7 +18,7 @@ type printer struct {
 	out    io.Writer
 	colour bool
 	start  time.Time
-	last   map[string]string // check run name -> what was said of it last
+	last   map[int64]string // check run id -> what was said of it last
 }
 
 // say prints one line of the story with the seconds since its start.
@@ -29,7 +30,7 @@ func (p *printer) say(text string) {
 func (p *printer) news(all []minihub.CheckRun) []minihub.CheckRun {
 	var out []minihub.CheckRun
 	for _, c := range all {
-		if p.last[c.Name] != line(c) {
+		if p.last[c.ID] != line(c) {
 			out = append(out, c)
 		}
 	}
@@ -37,7 +38,7 @@ func (p *printer) news(all []minihub.CheckRun) []minihub.CheckRun {
 }
 
 func (p *printer) progress(c minihub.CheckRun) {
-	p.last[c.Name] = line(c)
+	p.last[c.ID] = line(c)
 	p.say(fmt.Sprintf("%s %-12s %s", p.mark(c), c.Name, c.Title))
 }
 
@@ -69,10 +70,10 @@ func (p *printer) paint(code, s string) string {
 func (p *printer) table(all []minihub.CheckRun, pullURL string) {
 	fmt.Fprintln(p.out)
 	w := tabwriter.NewWriter(p.out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(w, "  CHECK\tCONCLUSION\tTIME\tLOG")
+	fmt.Fprintln(w, "  CHECK\tCONCLUSION\tRESULT\tLOG")
 	slices.SortFunc(all, func(a, b minihub.CheckRun) int { return cmp.Or(last(a)-last(b), cmp.Compare(a.Name, b.Name)) })
 	for _, c := range all {
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", c.Name, cmp.Or(c.Conclusion, c.Status), seconds(c), c.DetailsURL)
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", c.Name, cmp.Or(c.Conclusion, c.Status), c.Title, c.DetailsURL)
 	}
 	w.Flush()
 	fmt.Fprintf(p.out, "\n  not affected, so not run: web-front\n  the pull request: %s\n", pullURL)
@@ -86,13 +87,6 @@ func last(c minihub.CheckRun) int {
 	return 0
 }
 
-func seconds(c minihub.CheckRun) string {
-	if c.CompletedAt.IsZero() || c.StartedAt.IsZero() {
-		return ""
-	}
-	return c.CompletedAt.Sub(c.StartedAt).Round(time.Second).String()
-}
-
 // stay tells a person what there is to try.
 func (p *printer) stay(repo *minihub.Repo, hub *minihub.Hub, pullURL string) {
 	clone := strings.Replace(repo.CloneURL(), "http://", "http://"+owner+":"+hub.UserToken(owner)+"@", 1)
@@ -102,6 +96,31 @@ Loktar is up until you press Ctrl-C. Things to try:
   look         open %s
   re-run       press Re-run beside a check there
   break it     git clone -b %s %s
-               change something, commit, git push, and watch the checks
-`, pullURL, branch, clone)
+               cd %s && sed -i s/Hello/Goodbye/ %s
+               git commit -am "BUG: part from pets" && git push
+
+What the checks then do shows here too.
+
+`, pullURL, branch, clone, repoName, changed)
+}
+
+// watch prints each change of any commit's checks until ctx is done.
+func (p *printer) watch(ctx context.Context, hub *minihub.Hub, sha string) {
+	for {
+		var news []minihub.CheckRun
+		err := hub.Wait(ctx, func(v *minihub.View) bool {
+			news = p.news(v.CheckRuns(fullName, ""))
+			return len(news) > 0
+		})
+		if err != nil {
+			return
+		}
+		for _, c := range news {
+			if c.HeadSHA != sha {
+				sha = c.HeadSHA
+				p.say("the checks of commit " + sha[:7])
+			}
+			p.progress(c)
+		}
+	}
 }
