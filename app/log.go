@@ -17,9 +17,9 @@ func Logger(w io.Writer, cfg configs.Log) zerolog.Logger {
 	zerolog.TimeFieldFormat = time.RFC3339Nano
 	zerolog.DurationFieldUnit = time.Second
 	file, isFile := w.(*os.File)
-	console := cfg.Format == "console" || cfg.Format == "auto" && isFile && term.IsTerminal(int(file.Fd()))
-	if console {
-		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: os.Getenv("NO_COLOR") != ""}
+	terminal := isFile && term.IsTerminal(int(file.Fd()))
+	if cfg.Format == "console" || cfg.Format == "auto" && terminal {
+		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: !terminal || os.Getenv("NO_COLOR") != ""}
 	}
 	level, err := zerolog.ParseLevel(cfg.Level)
 	if err != nil {
