@@ -15,6 +15,7 @@ test: setup image tools ## Vet, lint and test everything, with real Docker
 	@.ci/test
 
 build: ## Build bin/loktar
+	@[ -e bin/loktar ] || echo 'building bin/loktar; the first time takes a minute'
 	@go build -trimpath -ldflags '$(LDFLAGS)' -o bin/loktar ./app/loktar
 
 image: setup ## Build the image loktar/base, once
