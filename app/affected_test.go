@@ -279,7 +279,7 @@ func (r repoState) change(rng *rand.Rand) {
 			r.list(packages)
 		}
 	case 12: // one is listed
-		if !slices.ContainsFunc(packages, func(e entry) bool { return e.Dir == dir }) {
+		if !slices.ContainsFunc(packages, func(e entry) bool { return e.Dir == dir || e.Name == path.Base(dir) }) {
 			r.files[dir+"/keep"] = ""
 			r.list(append(packages, entry{Name: path.Base(dir), Dir: dir, Test: "no-test"}))
 		}
