@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/rs/zerolog"
 
@@ -103,9 +102,6 @@ func (c *changes) Load(ctx context.Context, ev checks.Event) (checks.Change, err
 // commits did is not the change's.
 func (c *changes) tip(ctx context.Context, l *source.Loaded, ch *checks.Change) error {
 	if ch.Manifest == nil || ch.MergeBase == "" || ch.MergeBase == ch.BaseSHA {
-		return nil
-	}
-	if ch.BaseManifest != nil && slices.Equal(ch.BaseManifest.Edges, ch.Manifest.Edges) {
 		return nil
 	}
 	tree, text, blob, err := l.Tip()
