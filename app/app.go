@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/dudesons/loktar/app/github"
 	"github.com/dudesons/loktar/checks/engine"
 	"github.com/dudesons/loktar/checks/report"
 	"github.com/dudesons/loktar/configs"
@@ -33,6 +34,7 @@ type Server struct {
 	log      zerolog.Logger
 	listener net.Listener
 	http     *http.Server
+	hub      *github.App
 	store    *store.Store
 	source   *source.Source
 	jobs     *jobs
@@ -55,7 +57,7 @@ func New(ctx context.Context, cfg configs.Config, log zerolog.Logger, version st
 // open opens and joins the parts. After an error some of them are open.
 func (s *Server) open(ctx context.Context, version string) (err error) {
 	if err := os.MkdirAll(s.cfg.DataDir, 0o700); err != nil {
-		return fmt.Errorf("make data_dir: %w", err)
+		return fmt.Errorf("make data_dir: %w. Set `data_dir` (LOKTAR_DATA_DIR) to a folder that this user may write to", err)
 	}
 	if s.store, err = store.Open(filepath.Join(s.cfg.DataDir, "loktar.db"), store.Options{}); err != nil {
 		return err
@@ -70,6 +72,7 @@ func (s *Server) open(ctx context.Context, version string) (err error) {
 	if err != nil {
 		return err
 	}
+	s.hub = hub
 	if s.source, err = openSource(cfg, hub); err != nil {
 		return err
 	}
@@ -120,6 +123,10 @@ func (s *Server) Run(ctx context.Context) error {
 		return nil
 	})
 	group.Go(func() error {
+		s.introduce(ctx)
+		return nil
+	})
+	group.Go(func() error {
 		daily(ctx, time.Hour, func() {
 			if err := s.source.Maintain(ctx); err != nil && ctx.Err() == nil {
 				s.log.Warn().Err(err).Msg("cannot maintain all mirrors; the next turn is tomorrow")
@@ -140,6 +147,20 @@ func (s *Server) Run(ctx context.Context) error {
 	err := group.Wait()
 	s.log.Info().Msg("stopped")
 	return err
+}
+
+// introduce tells the operator at once what would else show with the first
+// event only: whether GitHub knows the App, and whether jobs can run. Neither
+// keeps the server from taking events.
+func (s *Server) introduce(ctx context.Context) {
+	if name, err := s.hub.Identify(ctx); err == nil {
+		s.log.Info().Str("app", name).Str("github", s.cfg.GitHub.URL).Msg("GitHub knows the App")
+	} else if ctx.Err() == nil {
+		s.log.Warn().Err(err).Str("github", s.cfg.GitHub.URL).Msg("GitHub does not tell who the App is; events are kept, and tried again")
+	}
+	if err := s.jobs.Ready(ctx); err != nil && ctx.Err() == nil {
+		s.log.Warn().Err(err).Msg("jobs cannot run yet; they wait")
+	}
 }
 
 // daily calls do after the time first and then once a day, until ctx is done.

@@ -56,7 +56,12 @@ type target struct {
 	minting bool // the call itself asks for a token
 }
 
-func (t target) what() string { return t.verb + " of " + t.repo.FullName() }
+func (t target) what() string {
+	if t.repo == (checks.Repo{}) {
+		return t.verb
+	}
+	return t.verb + " of " + t.repo.FullName()
+}
 
 // answer is how GitHub turned a request down.
 type answer struct {

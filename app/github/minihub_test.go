@@ -31,6 +31,17 @@ func TestAgainstMinihub(t *testing.T) {
 	}
 	t.Cleanup(a.Close)
 	here := checks.Repo{Owner: "acme", Name: "shop"}
+	if name, err := a.Identify(t.Context()); name != "loktar" || err != nil {
+		t.Errorf("Identify = %q, %v", name, err)
+	}
+	stranger, err := github.New(github.Options{AppID: hub.App().ID() + 1, Key: hub.App().PrivateKeyPEM(), APIURL: hub.URL() + "/api/v3", Logger: zerolog.Nop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stranger.Close)
+	if _, err := stranger.Identify(t.Context()); checks.KindOf(err) != checks.KindNotFound || !strings.Contains(checks.PublicText(err, ""), "Set github.app_id") {
+		t.Errorf("Identify with a wrong ID: %v of kind %v", err, checks.KindOf(err))
+	}
 
 	pr, open, err := a.PullRequest(t.Context(), id, here, number)
 	if err != nil || !open || pr.Head.SHA != head || pr.Head.Branch != "topic" || pr.Base.Branch != "main" || pr.Fork() || pr.Author.Login != "ann" {

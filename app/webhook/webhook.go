@@ -78,6 +78,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a, log := h.receive(w, r)
 	level := zerolog.InfoLevel
 	switch {
+	case a.text == notKept.text:
+		level = zerolog.DebugLevel // each check run that we write comes back as events
 	case a.status >= 500:
 		level = zerolog.ErrorLevel
 	case a.status >= 400:
