@@ -35,13 +35,8 @@ const (
 // log's start is where it begins else. Readers have a place in the file each,
 // so a slow one delays nobody.
 func (s *server) events(w http.ResponseWriter, r *http.Request) {
-	id, ok := jobID(r)
+	id, ok := s.known(w, r)
 	if !ok {
-		s.missing(w, r, noJob)
-		return
-	}
-	if _, err := s.Store.Job(id); err != nil {
-		s.fault(w, r, err, noJob)
 		return
 	}
 	from := mark{Line: 1}

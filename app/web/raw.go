@@ -6,17 +6,28 @@ import (
 	"io/fs"
 	"net/http"
 	"time"
+
+	"github.com/dudesons/loktar/checks"
 )
 
-// raw serves a log as it is in the file, whole or in ranges.
-func (s *server) raw(w http.ResponseWriter, r *http.Request) {
-	id, ok := jobID(r)
-	if !ok {
+// known is the job that a request names. When there is none such it has
+// answered the request, and ok is false.
+func (s *server) known(w http.ResponseWriter, r *http.Request) (id checks.JobID, ok bool) {
+	if id, ok = jobID(r); !ok {
 		s.missing(w, r, noJob)
-		return
+		return id, false
 	}
 	if _, err := s.Store.Job(id); err != nil {
 		s.fault(w, r, err, noJob)
+		return id, false
+	}
+	return id, true
+}
+
+// raw serves a log as it is in the file, whole or in ranges.
+func (s *server) raw(w http.ResponseWriter, r *http.Request) {
+	id, ok := s.known(w, r)
+	if !ok {
 		return
 	}
 	f, err := s.Logs.Open(id.Run, id.Package)

@@ -57,12 +57,9 @@ func Package(run checks.Run, j checks.Job, base string) checks.CheckRun {
 	if ran(j) && j.Package.TestType != checks.TestNone {
 		fmt.Fprintf(&b, "[Open the log](%s)\n", cr.DetailsURL)
 	}
-	cr.Summary = markdown.Clip(b.String(), maxSummary)
+	cr.Summary = markdown.Clip(b.String(), markdown.MaxText)
 	return cr
 }
-
-// maxSummary is GitHub's bound on a check run's summary, in characters.
-const maxSummary = 65535
 
 // frame is what all check runs of a run have in common.
 func frame(run checks.Run, name string) checks.CheckRun {
@@ -85,7 +82,7 @@ func Aggregate(run checks.Run, jobs []checks.Job, base string) checks.CheckRun {
 	}
 	if v := run.Verdict; v != nil {
 		cr.Conclusion, cr.Title, cr.Annotations = v.Conclusion, v.Title, v.Annotations
-		cr.Summary = markdown.Clip(v.Summary, maxSummary)
+		cr.Summary = markdown.Clip(v.Summary, markdown.MaxText)
 		return cr
 	}
 	t := tallyOf(jobs)

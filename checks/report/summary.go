@@ -28,7 +28,7 @@ func summary(run checks.Run, jobs []checks.Job, base string) string {
 		head += "\n"
 	}
 	tail := footer(run)
-	return head + table(run, jobs, base, maxSummary-utf8.RuneCountInString(head)-utf8.RuneCountInString(tail)) + tail
+	return head + table(run, jobs, base, markdown.MaxText-utf8.RuneCountInString(head)-utf8.RuneCountInString(tail)) + tail
 }
 
 const maxWarnings = 20
@@ -104,7 +104,7 @@ func footer(run checks.Run) string {
 	if run.Ignored > 0 {
 		fmt.Fprintf(&b, "%s ignored, as %s says.\n", markdown.Count(run.Ignored, "changed file"), markdown.Code("ignore"))
 	}
-	return markdown.Clip(b.String(), maxSummary/3)
+	return markdown.Clip(b.String(), markdown.MaxText/3)
 }
 
 const (
