@@ -1,14 +1,18 @@
 package checks
 
-// Change is what a pull request does to its repository, read from git: the
-// whole input of planning besides the event itself.
+// Change is what an event does to its repository, read from git, from GitHub
+// and from the configuration: the whole input of planning besides the event.
 type Change struct {
 	HeadSHA string // the commit that check runs are reported on
-	BaseSHA string // the tip of the base branch that was merged with
-	// MergeBase is empty when the two have no common history.
+	// BaseSHA is what the change is seen against: for a pull request the tip
+	// of the base branch that was merged with, for a merge group its base, for
+	// a push what the ref pointed at before. Empty when that is not known.
+	BaseSHA string
+	// MergeBase is empty when the two have no common history. For a merge
+	// group and a push it is BaseSHA.
 	MergeBase string
-	// Tree is the object id of the tree to test: head merged into base. It is
-	// empty when Conflicts is not.
+	// Tree is the object id of the tree to test: for a pull request head
+	// merged into base, else the head's own. It is empty when Conflicts is not.
 	Tree string
 	// Conflicts are the paths that git could not merge.
 	Conflicts []string
@@ -18,8 +22,9 @@ type Change struct {
 	// Unbounded says why Files could not be had, in words for a reader; then
 	// every package counts as affected. Empty when Files is the truth.
 	Unbounded string
-	// ManifestBlob is the object id of loktar.json in Tree (at HeadSHA when
-	// the merge conflicts), empty when there is none.
+	// ManifestBlob is the object id of the loktar.json that counts, empty when
+	// there is none: that in Tree (at HeadSHA when the merge conflicts), but
+	// for a pull request from a fork that at BaseSHA.
 	ManifestBlob string
 	// Manifest is nil when ManifestBlob is empty or Problems is not.
 	Manifest *Manifest
@@ -32,8 +37,22 @@ type Change struct {
 	Commits        []CommitInfo
 	CommitsUnknown bool
 	// AuthorTrusted: the pull request's author may write to the repository,
-	// as GitHub says. Only such a person's NOBUILD counts.
+	// as GitHub says. Only such a person's NOBUILD counts. It is filled in for
+	// forks, and where the head commit asks for no run.
 	AuthorTrusted bool
+	// SenderTrusted says the same of who sent the event. It is filled in for
+	// forks.
+	SenderTrusted bool
+	// Policy is what the operator wants of the repository.
+	Policy Policy
+	// Required are the names of checks without which the branch's rules allow
+	// no merge: those that our App has to report are in RequiredOurs, those
+	// that anybody may report in Required. Nil when the rules cannot be read.
+	Required     []string
+	RequiredOurs []string
+	// PullOfBranch is the number of an open pull request whose head is the
+	// pushed branch; 0 for none. It is filled in for pushes of branches.
+	PullOfBranch int
 	// Links are the symbolic links of the tested tree (of the head's, when
 	// the merge conflicts) whose targets are paths of the repository, by path.
 	Links []Link

@@ -36,10 +36,12 @@ func (o Outcome) Conclusion() Conclusion {
 		return ConclusionFailure
 	case OutcomeTimedOut:
 		return ConclusionTimedOut
-	case OutcomeErrored:
+	case OutcomeErrored, OutcomeBlocked:
 		return ConclusionActionRequired
-	case OutcomeSkipped:
+	case OutcomeSkipped, OutcomeUnaffected:
 		return ConclusionSkipped
+	case OutcomeNeutral:
+		return ConclusionNeutral
 	}
 	return ConclusionCancelled
 }
@@ -82,4 +84,30 @@ type CheckRun struct {
 	Summary      string // Markdown, at most 65,535 characters
 	Text         string // Markdown, at most 65,535 characters
 	Annotations  []Annotation
+	// Actions are the buttons that it is to have from now on, at most three;
+	// none takes those away that it had.
+	Actions []Action
+}
+
+// ActionID is what a button of ours stands for: GitHub sends it back when
+// somebody presses the button. It has at most 20 characters.
+type ActionID string
+
+// The buttons, all of them on the aggregate check.
+const (
+	// ActionRerunFailed runs again what did not pass.
+	ActionRerunFailed ActionID = "rerun_failed"
+	// ActionCancel stops what still runs or waits.
+	ActionCancel ActionID = "cancel"
+	// ActionApprove lets the commit of the check run, which comes from a fork.
+	ActionApprove ActionID = "approve"
+	// ActionRun runs the checks of a draft.
+	ActionRun ActionID = "run"
+)
+
+// Action is a button on a check run.
+type Action struct {
+	ID          ActionID
+	Label       string // at most 20 characters
+	Description string // at most 40
 }

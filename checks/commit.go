@@ -17,7 +17,44 @@ type Commit struct {
 	Dirty []CheckKey
 	// Durations are what packages were seen to take.
 	Durations []PackageDuration
+	// Replies are to be given to comments.
+	Replies []Reply
+	// Moves are repositories that have a new name, owner or installation.
+	Moves []Move
 }
+
+// Move says where a repository is since At. All that is read from the store
+// afterwards speaks of it as Repo and Installation do, also what was written
+// before; an event that was received after At keeps its own words.
+type Move struct {
+	Repo         Repo
+	Installation int64
+	At           time.Time
+}
+
+// Reply is the answer to a comment: a reaction to it and, when Body is not
+// empty, one comment.
+type Reply struct {
+	// Delivery is that of the comment's event; there is one reply for each.
+	Delivery     string    `json:"delivery"`
+	Installation int64     `json:"installation"`
+	Repo         Repo      `json:"repo"`
+	Number       int       `json:"number"`  // of the pull request
+	Comment      int64     `json:"comment"` // the comment's id
+	Reaction     Reaction  `json:"reaction"`
+	Body         string    `json:"body,omitempty"` // Markdown that is safe to show as it is
+	Since        time.Time `json:"since"`
+}
+
+// Reaction is a reaction in GitHub's terms.
+type Reaction string
+
+// The reactions that we give.
+const (
+	ReactionDone     Reaction = "+1"
+	ReactionRefused  Reaction = "-1"
+	ReactionConfused Reaction = "confused"
+)
 
 // PackageDuration is how long a package of a repository takes to test.
 type PackageDuration struct {

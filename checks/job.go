@@ -40,7 +40,19 @@ const (
 	// OutcomeSkipped: its author asked that nothing be run. GitHub lets it
 	// pass where its check is required.
 	OutcomeSkipped Outcome = "skipped"
+	// OutcomeUnaffected: the change does not affect it, and its check is
+	// required. GitHub shows it as skipped too.
+	OutcomeUnaffected Outcome = "unaffected"
+	// OutcomeBlocked: the run as a whole could not test it (Detail says why),
+	// and its check is required.
+	OutcomeBlocked Outcome = "blocked"
+	// OutcomeNeutral: it says nothing and stands in no one's way, where a
+	// skipped one would mix with a passed one of the same name and commit.
+	OutcomeNeutral Outcome = "neutral"
 )
+
+// Skipped reports whether GitHub shows the outcome as skipped.
+func (o Outcome) Skipped() bool { return o == OutcomeSkipped || o == OutcomeUnaffected }
 
 // Passed reports whether dependents may start.
 func (o Outcome) Passed() bool { return o == OutcomePassed }

@@ -103,17 +103,15 @@ type PlannedJob struct {
 	// Carried is the job of an earlier run whose result stands in this one;
 	// it is not run again and gets no new check run. Nil for all others.
 	Carried *Job
-	// Skip, when not empty, says in one sentence why the job is not run: it
-	// ends at once as OutcomeSkipped. Either all jobs of a plan have it or
-	// none.
-	Skip string
+	// Result, when not nil, is how the job ends at once: it is not run.
+	Result *Result
 }
 
 // Plan is what is to be done about an event.
 type Plan struct {
 	// Jobs are in dependency order: what a job needs comes before it.
 	Jobs []PlannedJob
-	// Verdict ends the run at once; Jobs is empty then.
+	// Verdict ends the run at once; all jobs have a Result then.
 	Verdict *Verdict
 	// Unaffected are the names of the packages that are not in Jobs, sorted.
 	Unaffected []string
@@ -130,11 +128,13 @@ type Plan struct {
 	Notes []string
 }
 
-// Verdict is the conclusion of a run that needs no job, or could have none.
+// Verdict is the conclusion of a run that runs no job.
 // Title is one line; Summary is Markdown that is safe to show as it is.
 type Verdict struct {
 	Conclusion  Conclusion   `json:"conclusion"`
 	Title       string       `json:"title"`
 	Summary     string       `json:"summary"`
 	Annotations []Annotation `json:"annotations,omitempty"`
+	// Offer is a button that would lead on; empty for none.
+	Offer ActionID `json:"offer,omitempty"`
 }

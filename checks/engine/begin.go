@@ -83,8 +83,8 @@ func (e *Engine) newRun(p planned, now time.Time) *activeRun {
 			Run: run.ID, Package: pj.Package, Index: i, Needs: pj.Needs, Reasons: pj.Reasons,
 			State: checks.StateQueued, Queued: now,
 		}
-		if pj.Skip != "" {
-			j.State, j.Finished, j.Result = checks.StateDone, now, checks.Result{Outcome: checks.OutcomeSkipped, Detail: pj.Skip}
+		if pj.Result != nil {
+			j.State, j.Finished, j.Result = checks.StateDone, now, *pj.Result
 		}
 		if c := pj.Carried; c != nil {
 			*j = *c

@@ -101,7 +101,8 @@ func skip(p *checks.Plan, ev checks.Event, ch checks.Change) {
 		return
 	}
 	for i := range p.Jobs {
-		p.Jobs[i].Skip = fmt.Sprintf("Nothing was run, because the head commit's subject says %s. Press Re-run to test it all the same.", word)
+		p.Jobs[i].Result = &checks.Result{Outcome: checks.OutcomeSkipped,
+			Detail: fmt.Sprintf("Nothing was run, because the head commit's subject says %s. Press Re-run to test it all the same.", word)}
 	}
 }
 

@@ -1,0 +1,63 @@
+package checks
+
+import (
+	"path"
+	"strings"
+)
+
+// Policy is what the operator wants of a repository's events. The zero value
+// is the default: forks need an approval, drafts are tested, pushes are not.
+type Policy struct {
+	Forks  ForkPolicy
+	Drafts DraftPolicy
+	// Branches and Tags are globs of the branches and tags whose pushes are
+	// tested. "*" stands for what is between two slashes, "**" alone for all.
+	Branches []string
+	Tags     []string
+	// FullLabel is a label: a pull request that bears it has all packages
+	// tested. Empty means none.
+	FullLabel string
+}
+
+// ForkPolicy says what becomes of a pull request from a fork.
+type ForkPolicy string
+
+// The policies for forks. The zero value is ForksApprove.
+const (
+	// ForksApprove: somebody who may write to the repository has to approve
+	// each commit.
+	ForksApprove ForkPolicy = "approve"
+	// ForksRun: it is tested as any other, without secrets.
+	ForksRun ForkPolicy = "run"
+	// ForksIgnore: it is never tested.
+	ForksIgnore ForkPolicy = "ignore"
+)
+
+// DraftPolicy says what becomes of a draft.
+type DraftPolicy string
+
+// The policies for drafts. The zero value is DraftsRun.
+const (
+	DraftsRun DraftPolicy = "run"
+	// DraftsWait: a draft is tested when it becomes ready, or when somebody
+	// asks for it.
+	DraftsWait DraftPolicy = "wait"
+)
+
+// TestsPush reports whether the push is of a branch or tag that is tested.
+func (p Policy) TestsPush(push *Push) bool {
+	if tag := push.Tag(); tag != "" {
+		return matches(p.Tags, tag)
+	}
+	branch := push.Branch()
+	return branch != "" && !strings.HasPrefix(branch, "gh-readonly-queue/") && matches(p.Branches, branch)
+}
+
+func matches(globs []string, name string) bool {
+	for _, g := range globs {
+		if ok, err := path.Match(g, name); g == "**" || err == nil && ok {
+			return true
+		}
+	}
+	return false
+}
