@@ -58,11 +58,8 @@ func (h *Hub) getPull(c *call) (answer, error) {
 	}
 	o := h.fullPullJSON(c.repo, p)
 	if p.open && !p.mergeableUnanswered {
-		o["mergeable"], o["rebaseable"], o["mergeable_state"] = p.facts.mergeable, p.facts.mergeable, "clean"
+		o["mergeable"], o["rebaseable"], o["mergeable_state"] = p.facts.mergeable, p.facts.mergeable, c.repo.mergeState(p)
 		o["merge_commit_sha"] = orNull(p.facts.mergeSHA)
-		if !p.facts.mergeable {
-			o["mergeable_state"] = "dirty"
-		}
 	}
 	p.mergeableUnanswered = false
 	return answer{http.StatusOK, o}, nil

@@ -2,6 +2,7 @@ package minihub
 
 import (
 	"net/http"
+	"net/url"
 )
 
 func (h *Hub) getRepo(c *call) (answer, error) {
@@ -47,11 +48,12 @@ func (h *Hub) getBranch(c *call) (answer, error) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	self := h.repoAPI(c.repo) + "/branches/" + name
+	self := h.repoAPI(c.repo) + "/branches/" + url.PathEscape(name)
+	protection, protected := h.protectionJSON(c.repo, name)
 	return answer{http.StatusOK, obj{
-		"name": name, "commit": h.commitJSON(c.repo, commit), "protected": false, "protection_url": self + "/protection",
+		"name": name, "commit": h.commitJSON(c.repo, commit), "protected": protected, "protection_url": self + "/protection",
 		"_links":     obj{"self": self, "html": h.url + "/" + c.repo.FullName() + "/tree/" + name},
-		"protection": obj{"enabled": false, "required_status_checks": obj{"enforcement_level": "off", "contexts": []string{}, "checks": []string{}}},
+		"protection": protection,
 	}}, nil
 }
 

@@ -150,6 +150,7 @@ type Repo struct {
 	pulls      map[int]*pull
 	runs       []*checkRun // in order of creation
 	suites     []*suite
+	rules      branchRules
 
 	commitMu sync.Mutex
 	commits  map[string]*commit

@@ -41,6 +41,8 @@ func (r *Repo) EditPull(ctx context.Context, number int, login, title, base stri
 }
 
 // MergePull merges a pull request with a merge commit, whose id it returns.
+// As at GitHub it fails for a draft, a conflict, and while a check that the
+// base branch requires has not passed on the head: see MergeBlockers.
 // The push to the base branch is told first, then that the pull request is
 // closed and merged.
 func (r *Repo) MergePull(ctx context.Context, number int, login string) (sha string, err error) {
@@ -53,6 +55,9 @@ func (r *Repo) MergePull(ctx context.Context, number int, login string) (sha str
 		}
 		if !p.facts.mergeable {
 			return errors.New("it conflicts with its base branch")
+		}
+		if err := r.mergeRefusal(p); err != nil {
+			return err
 		}
 		h := r.hub
 		tree, err := h.git(ctx, r.dir, nil, "rev-parse", p.facts.mergeSHA+"^{tree}")

@@ -51,6 +51,8 @@ func (h *Hub) restHandler() http.Handler {
 		{"GET /repos/{owner}/{repo}", "metadata", "read", h.getRepo},
 		{"GET /repos/{owner}/{repo}/collaborators/{user}/permission", "metadata", "read", h.getPermission},
 		{"GET /repos/{owner}/{repo}/branches/{branch}", "contents", "read", h.getBranch},
+		{"GET /repos/{owner}/{repo}/branches/{branch}/protection/required_status_checks", "administration", "read", h.getRequiredChecks},
+		{"GET /repos/{owner}/{repo}/rules/branches/{branch}", "metadata", "read", h.listBranchRules},
 		{"GET /repos/{owner}/{repo}/commits/{ref}", "contents", "read", h.getCommit},
 		{"GET /repos/{owner}/{repo}/pulls", "pull_requests", "read", h.listPulls},
 		{"GET /repos/{owner}/{repo}/pulls/{number}", "pull_requests", "read", h.getPull},
