@@ -48,8 +48,11 @@ func (h *Hub) getInstallation(c *call) (answer, error) {
 func (h *Hub) getRepoInstallation(c *call) (answer, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if r := h.repo(c.PathValue("owner") + "/" + c.PathValue("repo")); r != nil {
+	if r, moved := c.target(h); r != nil {
 		if in := c.app.installationOf(r); in != nil {
+			if moved {
+				return answer{}, c.movedTo(h, r)
+			}
 			return answer{http.StatusOK, h.installationJSON(in)}, nil
 		}
 	}
@@ -66,6 +69,9 @@ func (h *Hub) postAccessToken(c *call) (answer, error) {
 	in, err := c.installation()
 	if err != nil {
 		return answer{}, err
+	}
+	if !in.suspended.IsZero() {
+		return answer{}, errSuspended
 	}
 	f := newFields(m)
 	repos, err := h.tokenRepos(in, f)

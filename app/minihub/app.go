@@ -36,10 +36,12 @@ type installation struct {
 	// selected are the ids of the repositories; nil means all.
 	selected map[int64]bool
 	created  time.Time
+	// suspended is when the account suspended the App; zero when it did not.
+	suspended time.Time
 }
 
 func (i *installation) covers(r *Repo) bool {
-	return r.owner.id == i.account.id && (i.selected == nil || i.selected[r.id])
+	return !r.gone && r.owner.id == i.account.id && (i.selected == nil || i.selected[r.id])
 }
 
 // App is the App that New registered.
@@ -127,12 +129,8 @@ func (a *App) install(owner string, names []string) int64 {
 	}
 	in := &installation{id: h.nextID("installation"), app: a, account: account, selected: selected, created: h.now()}
 	a.installations = append(a.installations, in)
-	var repos []obj
-	for _, r := range h.reposOf(in) {
-		repos = append(repos, obj{"id": r.id, "node_id": nodeID("R", r.id), "name": r.name, "full_name": r.FullName(), "private": !r.public})
-	}
 	a.enqueue("installation", "created", in, nil, obj{
-		"installation": h.installationJSON(in), "repositories": list(repos), "sender": h.userJSON(account)})
+		"installation": h.installationJSON(in), "repositories": briefRepos(h.reposOf(in)), "sender": h.userJSON(account)})
 	h.touch()
 	return in.id
 }

@@ -17,9 +17,12 @@ func (h *Hub) emit(r *Repo, event, action string, only *App, sender *user, body 
 	if strings.HasPrefix(event, "check_") && levels[h.opts.Permissions["checks"]] < levels["write"] {
 		return
 	}
+	if event == "merge_group" && levels[h.opts.Permissions["merge_queues"]] < levels["read"] {
+		return
+	}
 	for _, a := range h.appsByID() {
 		in := a.installationOf(r)
-		if in == nil || a.hook.url == "" || (only != nil && a != only) {
+		if in == nil || !in.suspended.IsZero() || a.hook.url == "" || (only != nil && a != only) {
 			continue
 		}
 		b := body()

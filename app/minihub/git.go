@@ -65,6 +65,7 @@ const repoConfig = `[core]
 [receive]
 	autogc = false
 	hideRefs = refs/pull
+	hideRefs = refs/heads/gh-readonly-queue
 [http]
 	receivepack = true
 [uploadpack]

@@ -54,6 +54,14 @@ func (h *Hub) serveGit(w http.ResponseWriter, r *http.Request, g gitRequest) {
 		http.Error(w, text, status)
 		return
 	}
+	if !strings.EqualFold(g.repo, repo.FullName()) {
+		to := repo.CloneURL() + g.path
+		if r.URL.RawQuery != "" {
+			to += "?" + r.URL.RawQuery
+		}
+		http.Redirect(w, r, to, http.StatusMovedPermanently)
+		return
+	}
 	if g.path == "/info/refs" || !write {
 		if r.ContentLength >= 0 {
 			h.backend(w, r, repo, g.path, login)
@@ -74,6 +82,10 @@ func (h *Hub) serveGit(w http.ResponseWriter, r *http.Request, g gitRequest) {
 	}
 	h.refMu.Lock()
 	defer h.refMu.Unlock()
+	if err := repo.writable(); err != nil { // it may have changed while the lock was waited for
+		http.Error(w, err.Error(), http.StatusForbidden)
+		return
+	}
 	before, err := repo.refs(r.Context())
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -91,7 +103,7 @@ func (h *Hub) serveGit(w http.ResponseWriter, r *http.Request, g gitRequest) {
 func (h *Hub) mayGit(r *http.Request, name string, write bool) (repo *Repo, login string, status int, text string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	repo = h.repo(name)
+	repo, _ = h.named(name)
 	_, password, given := r.BasicAuth()
 	if !given {
 		if repo != nil && repo.public && !write {
@@ -103,9 +115,15 @@ func (h *Hub) mayGit(r *http.Request, name string, write bool) (repo *Repo, logi
 	if t == nil {
 		return nil, "", http.StatusUnauthorized, "Invalid username or token. Password authentication is not supported for Git operations."
 	}
+	if t.in != nil && !t.in.suspended.IsZero() {
+		return nil, "", http.StatusForbidden, errSuspended.message
+	}
 	open := repo != nil && repo.public && !write
 	if repo == nil || (!open && !t.covers(repo)) {
 		return nil, "", http.StatusNotFound, "Repository not found."
+	}
+	if write && repo.archived {
+		return nil, "", http.StatusForbidden, "This repository was archived so it is read-only."
 	}
 	denied := fmt.Sprintf("Permission to %s.git denied.", repo.FullName())
 	if t.user != nil {

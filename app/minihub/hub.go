@@ -66,6 +66,7 @@ type Hub struct {
 	// queued, so that events keep the order of the changes. It is taken
 	// before mu.
 	refMu sync.Mutex
+	dirs  map[string]bool // folders of repositories, of deleted ones too; guarded by refMu
 
 	mu      sync.Mutex // guards everything below
 	url     string
@@ -75,6 +76,7 @@ type Hub struct {
 	ids     map[string]int64
 	users   map[string]*user // by lower-case login
 	repos   map[string]*Repo // by lower-case full name
+	moved   map[string]*Repo // by lower-case full names that they had before
 	apps    map[int64]*App
 	app     *App
 	tokens  map[string]*token
@@ -119,6 +121,7 @@ func New(o Options) (*Hub, error) {
 	h := &Hub{
 		opts: o, url: strings.TrimRight(o.URL, "/"), changed: make(chan struct{}),
 		ids: map[string]int64{}, users: map[string]*user{}, repos: map[string]*Repo{},
+		moved: map[string]*Repo{}, dirs: map[string]bool{},
 		apps: map[int64]*App{}, tokens: map[string]*token{}, signing: make([]byte, 32),
 	}
 	if _, err := rand.Read(h.signing); err != nil {

@@ -135,15 +135,22 @@ func (p *pull) state() string {
 type Repo struct {
 	hub           *Hub
 	id            int64
-	owner         *user
-	name          string
 	dir           string
 	defaultBranch string
 	public        bool
-	parent        *Repo
 	created       time.Time
 
+	// A move changes them with Hub.refMu, Hub.mu and nameMu held; whoever
+	// holds one of these may read them.
+	owner  *user
+	name   string
+	nameMu sync.RWMutex
+
 	// Guarded by Hub.mu.
+	parent         *Repo // nil for what is no fork
+	archived, gone bool
+	// queue changes with Hub.refMu held too. Its order is that of the merges.
+	queue      []*mergeGroup
 	pushed     time.Time
 	access     map[int64]string // user id -> read, write, admin
 	lastNumber int
@@ -159,14 +166,26 @@ type Repo struct {
 // ID is the repository's id in the API and in payloads.
 func (r *Repo) ID() int64 { return r.id }
 
-// FullName is OWNER/NAME.
-func (r *Repo) FullName() string { return r.owner.login + "/" + r.name }
+// FullName is OWNER/NAME, as it is at present.
+func (r *Repo) FullName() string {
+	r.nameMu.RLock()
+	defer r.nameMu.RUnlock()
+	return r.owner.login + "/" + r.name
+}
 
 // Owner is the login of the owner.
-func (r *Repo) Owner() string { return r.owner.login }
+func (r *Repo) Owner() string {
+	r.nameMu.RLock()
+	defer r.nameMu.RUnlock()
+	return r.owner.login
+}
 
 // Name is the name without the owner.
-func (r *Repo) Name() string { return r.name }
+func (r *Repo) Name() string {
+	r.nameMu.RLock()
+	defer r.nameMu.RUnlock()
+	return r.name
+}
 
 // Dir is the bare git folder. Refs changed in it behind the hub's back make
 // no events.

@@ -72,7 +72,7 @@ func (h *Hub) repoJSON(r *Repo) obj {
 		"stargazers_count": 0, "watchers_count": 0, "watchers": 0, "size": 1, "default_branch": r.defaultBranch,
 		"open_issues_count": open, "open_issues": open, "is_template": false, "topics": []string{}, "has_issues": false,
 		"has_projects": false, "has_wiki": false, "has_pages": false, "has_downloads": false, "has_discussions": false,
-		"archived": false, "disabled": false, "pushed_at": stamp(r.pushed), "created_at": stamp(r.created), "updated_at": stamp(r.pushed),
+		"archived": r.archived, "disabled": false, "pushed_at": stamp(r.pushed), "created_at": stamp(r.created), "updated_at": stamp(r.pushed),
 		"license": nil, "allow_forking": true, "web_commit_signoff_required": false,
 	}
 	for k, suffix := range repoURLs {
@@ -108,13 +108,17 @@ func (i *installation) selection() string {
 
 func (h *Hub) installationJSON(in *installation) obj {
 	id := strconv.FormatInt(in.id, 10)
+	by := any(nil)
+	if !in.suspended.IsZero() {
+		by = h.userJSON(in.account)
+	}
 	return obj{
 		"id": in.id, "account": h.userJSON(in.account), "repository_selection": in.selection(), "app_id": in.app.id, "app_slug": in.app.slug,
 		"access_tokens_url": h.url + apiPrefix + "/app/installations/" + id + "/access_tokens",
 		"repositories_url":  h.url + apiPrefix + "/installation/repositories", "html_url": h.url + "/settings/installations/" + id,
 		"target_id": in.account.id, "target_type": in.account.kind, "permissions": maps.Clone(h.opts.Permissions), "events": h.events(),
 		"created_at": stamp(in.created), "updated_at": stamp(in.created), "single_file_name": nil, "has_multiple_single_files": false,
-		"single_file_paths": []string{}, "suspended_by": nil, "suspended_at": nil,
+		"single_file_paths": []string{}, "suspended_by": by, "suspended_at": stamp(in.suspended),
 	}
 }
 

@@ -5,7 +5,11 @@ import "strconv"
 // The functions in this file render pull requests. Hub.mu is held.
 
 func (h *Hub) sideJSON(r *Repo, ref, sha string) obj {
-	return obj{"label": r.owner.login + ":" + ref, "ref": ref, "sha": sha, "user": h.userJSON(r.owner), "repo": h.repoJSON(r)}
+	o := obj{"label": r.owner.login + ":" + ref, "ref": ref, "sha": sha, "user": h.userJSON(r.owner), "repo": nil}
+	if !r.gone {
+		o["repo"] = h.repoJSON(r)
+	}
+	return o
 }
 
 func (h *Hub) association(r *Repo, u *user) string {

@@ -26,10 +26,13 @@ func (r *Repo) OpenPull(ctx context.Context, n NewPull) (int, error) {
 	h.refMu.Lock()
 	defer h.refMu.Unlock()
 	fail := func(err error) (int, error) { return 0, fmt.Errorf("open a pull request in %s: %w", r.FullName(), err) }
+	if err := r.writable(); err != nil {
+		return fail(err)
+	}
 	headRepo, headRef := r, n.Head
 	if owner, branch, ok := strings.Cut(n.Head, ":"); ok {
 		headRef = branch
-		if headRepo = h.Repo(owner + "/" + r.name); headRepo == nil || (headRepo != r && headRepo.parent != r) {
+		if headRepo = h.forkOf(r, owner); headRepo == nil {
 			return fail(fmt.Errorf("%s has no fork of it", owner))
 		}
 	}
@@ -188,9 +191,15 @@ func (r *Repo) change(number int, verb string, f func(p *pull) error) error {
 	r.hub.mu.Lock()
 	p := r.pulls[number]
 	r.hub.mu.Unlock()
-	err := errors.New("there is no such pull request")
-	if p != nil {
-		err = f(p)
+	err := r.writable()
+	switch {
+	case err != nil:
+	case p == nil:
+		err = errors.New("there is no such pull request")
+	default:
+		if err = f(p); err == nil {
+			err = r.hub.settleQueues(r.hub.ctx)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("%s %s#%d: %w", verb, r.FullName(), number, err)

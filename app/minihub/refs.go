@@ -21,8 +21,16 @@ type pushedCommit struct {
 }
 
 // refsMoved turns the difference between before and now into state and
-// events. refMu is held.
+// events, those of merge queues too. refMu is held.
 func (r *Repo) refsMoved(ctx context.Context, login string, before map[string]string) error {
+	if err := r.tellRefs(ctx, login, before); err != nil {
+		return err
+	}
+	return r.hub.settleQueues(ctx)
+}
+
+// tellRefs is refsMoved without the merge queues. refMu is held.
+func (r *Repo) tellRefs(ctx context.Context, login string, before map[string]string) error {
 	h := r.hub
 	now, err := r.refs(ctx)
 	if err != nil {

@@ -33,6 +33,8 @@ type apiError struct {
 	status  int
 	message string
 	errors  []obj
+	// location is where the client shall go instead; only of redirects.
+	location string
 }
 
 func (e *apiError) Error() string { return e.message }
@@ -72,6 +74,10 @@ func writeError(w http.ResponseWriter, e *apiError) {
 	body := obj{"message": e.message, "documentation_url": docsURL, "status": strconv.Itoa(e.status)}
 	if len(e.errors) > 0 {
 		body["errors"] = e.errors
+	}
+	if e.location != "" {
+		w.Header().Set("Location", e.location)
+		body = obj{"message": e.message, "url": e.location, "documentation_url": redirectDocs}
 	}
 	writeJSON(w, e.status, body)
 }

@@ -33,7 +33,8 @@ type endpoint struct {
 	handle     func(*call) (answer, error)
 }
 
-// restHandler routes the API. Routes with a permission name a repository.
+// restHandler routes the API. Routes with a permission name a repository. All
+// that name one take its id too, as redirects do.
 func (h *Hub) restHandler() http.Handler {
 	mux := http.NewServeMux()
 	for _, e := range []endpoint{
@@ -68,7 +69,11 @@ func (h *Hub) restHandler() http.Handler {
 		{"POST /repos/{owner}/{repo}/check-suites/{id}/rerequest", "checks", "write", h.rerequestSuite},
 	} {
 		method, path, _ := strings.Cut(e.pattern, " ")
-		mux.HandleFunc(method+" "+apiPrefix+path, func(w http.ResponseWriter, r *http.Request) { h.serveCall(e, w, r) })
+		serve := func(w http.ResponseWriter, r *http.Request) { h.serveCall(e, w, r) }
+		mux.HandleFunc(method+" "+apiPrefix+path, serve)
+		if rest, ok := strings.CutPrefix(path, "/repos/{owner}/{repo}"); ok {
+			mux.HandleFunc(method+" "+apiPrefix+"/repositories/{repository_id}"+rest, serve)
+		}
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { writeError(w, errNotFound) })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -128,6 +133,9 @@ func (h *Hub) authorize(e endpoint, c *call) error {
 	}
 	if c.tok.in != nil {
 		c.app = c.tok.in.app
+		if !c.tok.in.suspended.IsZero() {
+			return errSuspended
+		}
 	}
 	if err := h.count(c); err != nil {
 		return err
@@ -138,13 +146,19 @@ func (h *Hub) authorize(e endpoint, c *call) error {
 		}
 		return nil
 	}
-	repo := h.repo(c.PathValue("owner") + "/" + c.PathValue("repo"))
+	repo, moved := c.target(h)
 	if repo == nil || !c.tok.covers(repo) {
 		return errNotFound
+	}
+	if moved {
+		return c.movedTo(h, repo)
 	}
 	// A person's token reads pages' data only through the pages.
 	if c.app == nil || !c.tok.allows(e.permission, e.level) {
 		return errForbidden
+	}
+	if repo.archived && e.level == "write" {
+		return refuse(http.StatusForbidden, "Repository was archived so is read-only.")
 	}
 	c.repo = repo
 	return nil

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -26,22 +25,27 @@ func (h *Hub) CreateRepo(owner, name string) (*Repo, error) {
 }
 
 func (h *Hub) createRepo(owner, name string, parent *Repo) (*Repo, error) {
-	if !ownerName.MatchString(owner) || !repoName.MatchString(name) || strings.HasPrefix(name, ".") || strings.HasSuffix(name, ".git") {
-		return nil, fmt.Errorf("create repository %s/%s: GitHub takes letters, digits, - and _ (in the repository's name also .)", owner, name)
+	if err := checkNames(owner, name); err != nil {
+		return nil, fmt.Errorf("create repository %s/%s: %w", owner, name, err)
 	}
 	h.refMu.Lock()
 	defer h.refMu.Unlock()
 	h.mu.Lock()
 	taken := h.repo(owner+"/"+name) != nil
+	noParent := parent != nil && parent.gone
 	h.mu.Unlock()
+	if noParent {
+		return nil, fmt.Errorf("fork to %s/%s: %w", owner, name, errGone)
+	}
 	if taken {
 		return nil, fmt.Errorf("create repository %s/%s: the name is taken", owner, name)
 	}
-	r := &Repo{hub: h, name: name, dir: filepath.Join(h.opts.Dir, "repos", strings.ToLower(owner), strings.ToLower(name)+".git"),
+	r := &Repo{hub: h, name: name, dir: h.freeDir(owner, name),
 		defaultBranch: "main", parent: parent, access: map[int64]string{}, pulls: map[int]*pull{}, commits: map[string]*commit{}}
 	if _, err := os.Stat(r.dir); err == nil {
 		return nil, fmt.Errorf("create repository %s/%s: %s is there already; give minihub an empty folder", owner, name, r.dir)
 	}
+	h.dirs[r.dir] = true
 	if err := h.initBare(h.ctx, r.dir, r.defaultBranch); err != nil {
 		return nil, fmt.Errorf("create repository %s/%s: %w", owner, name, err)
 	}
@@ -56,6 +60,7 @@ func (h *Hub) createRepo(owner, name string, parent *Repo) (*Repo, error) {
 	r.public = parent != nil && parent.public
 	r.owner, r.id, r.created, r.pushed = h.user(owner), h.nextID("repo"), h.now(), h.now()
 	h.repos[strings.ToLower(owner+"/"+name)] = r
+	delete(h.moved, strings.ToLower(owner+"/"+name)) // the name has a new owner
 	h.touch()
 	return r, nil
 }
@@ -68,7 +73,7 @@ func (h *Hub) Repo(fullName string) *Repo {
 }
 
 // Fork makes a fork under another owner, with the same name.
-func (r *Repo) Fork(owner string) (*Repo, error) { return r.hub.createRepo(owner, r.name, r) }
+func (r *Repo) Fork(owner string) (*Repo, error) { return r.hub.createRepo(owner, r.Name(), r) }
 
 // SetPublic makes the repository readable without a token, or private again.
 func (r *Repo) SetPublic(public bool) {
@@ -109,13 +114,16 @@ func (r *Repo) Commit(ctx context.Context, c Commit) (string, error) {
 		c.Branch = r.defaultBranch
 	}
 	if c.Author == "" {
-		c.Author = r.owner.login
+		c.Author = r.Owner()
 	}
 	if c.Message == "" {
 		c.Message = "Update"
 	}
 	h.refMu.Lock()
 	defer h.refMu.Unlock()
+	if err := r.mayPush(c.Branch); err != nil {
+		return "", fmt.Errorf("commit to %s: %w", r.FullName(), err)
+	}
 	before, err := r.refs(ctx)
 	if err != nil {
 		return "", fmt.Errorf("commit to %s: %w", r.FullName(), err)
@@ -184,6 +192,9 @@ func quotePath(p string) string {
 func (r *Repo) Push(ctx context.Context, login, branch, sha string) error {
 	r.hub.refMu.Lock()
 	defer r.hub.refMu.Unlock()
+	if err := r.mayPush(branch); err != nil {
+		return fmt.Errorf("push to %s: %w", r.FullName(), err)
+	}
 	before, err := r.refs(ctx)
 	if err != nil {
 		return fmt.Errorf("push to %s: %w", r.FullName(), err)

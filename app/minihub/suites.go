@@ -51,7 +51,7 @@ func (r *Repo) requestSuites(u refUpdate, sender *user) {
 	}
 	for _, a := range h.appsByID() {
 		known := slices.ContainsFunc(r.suites, func(s *suite) bool { return s.app == a && s.headSHA == u.after })
-		if known || a.installationOf(r) == nil {
+		if in := a.installationOf(r); known || in == nil || !in.suspended.IsZero() {
 			continue
 		}
 		s := h.suiteFor(r, a, u.after, branch)

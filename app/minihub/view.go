@@ -57,6 +57,7 @@ func (v *View) Deliveries() []Delivery {
 
 func (c *checkRun) snapshot() CheckRun {
 	s := c.CheckRun
+	s.Repo = c.suite.repo.FullName() // it may have moved
 	s.Annotations, s.Actions = slices.Clone(s.Annotations), slices.Clone(s.Actions)
 	return s
 }
