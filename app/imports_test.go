@@ -37,7 +37,7 @@ var arrows = []struct {
 	{"runner/docker", []string{"checks", "runner"}, "a sandbox implements the runner's interface"},
 	{"runner/docker/dockertest", nil, "a helper of tests"},
 	{"app/webhook", []string{"checks"}, "siblings under app do not import one another: app joins them"},
-	{"app/github", []string{"checks"}, "siblings under app do not import one another: app joins them"},
+	{"app/github", []string{"checks", "checks/markdown"}, "siblings under app do not import one another: app joins them; the bounds of GitHub's texts are kept in one place"},
 	{"app/web", []string{"checks"}, "siblings under app do not import one another: app joins them"},
 	{"app/minihub", nil, "the stand-in for GitHub shares no code with what is tested against it"},
 	{"app/minihub/minihubtest", []string{"app/minihub"}, "a helper of tests"},

@@ -6,18 +6,21 @@ import (
 	"unicode/utf8"
 
 	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/checks/markdown"
 )
 
 // What GitHub takes in a check run; above it answers 422 and the check run
 // would never be told of.
 const (
 	maxTitle   = 255       // characters
-	maxText    = 65_535    // characters, of summary and of text
 	maxMessage = 64 * 1024 // bytes, of an annotation's message
+	maxActions = 3
+	maxLabel   = 20 // characters, of a button's label and of its identifier
+	maxAbout   = 40 // characters, of a button's description
 )
 
 // checkBody is a POST or PATCH of a check run. go-github's own type for an
-// update has no started_at.
+// update has no started_at, and leaves out actions when there are none.
 type checkBody struct {
 	Name        string  `json:"name,omitempty"`
 	HeadSHA     string  `json:"head_sha,omitempty"`
@@ -28,6 +31,14 @@ type checkBody struct {
 	StartedAt   string  `json:"started_at,omitempty"`
 	CompletedAt string  `json:"completed_at,omitempty"`
 	Output      *output `json:"output,omitempty"`
+	// Actions is never nil: what is not sent, or null, takes no button away.
+	Actions []action `json:"actions"`
+}
+
+type action struct {
+	Label       string `json:"label"`
+	Description string `json:"description"`
+	Identifier  string `json:"identifier"`
 }
 
 type output struct {
@@ -56,6 +67,7 @@ func bodyOf(cr checks.CheckRun) checkBody {
 		ExternalID: cr.Key.String(),
 		Status:     string(cr.Status),
 		StartedAt:  stamp(cr.Started),
+		Actions:    actionsOf(cr.Actions),
 	}
 	if cr.Status == checks.StatusCompleted {
 		b.Conclusion = string(cr.Conclusion)
@@ -70,12 +82,12 @@ func bodyOf(cr checks.CheckRun) checkBody {
 // outputOf fills in what may not be empty.
 func outputOf(cr checks.CheckRun) *output {
 	o := &output{
-		Title:   clipLine(cr.Title, maxTitle),
-		Summary: clipMarkdown(cr.Summary, maxText, cr.DetailsURL),
-		Text:    clipMarkdown(cr.Text, maxText, cr.DetailsURL),
+		Title:   markdown.Plain(cr.Title, maxTitle),
+		Summary: markdown.Clip(valid(cr.Summary), markdown.MaxText),
+		Text:    markdown.Clip(valid(cr.Text), markdown.MaxText),
 	}
 	if o.Title == "" {
-		o.Title = clipLine(cr.Key.Name, maxTitle)
+		o.Title = markdown.Plain(cr.Key.Name, maxTitle)
 	}
 	if strings.TrimSpace(o.Summary) == "" {
 		o.Summary = o.Title
@@ -108,7 +120,7 @@ func annotationsOf(in []checks.Annotation) []annotation {
 			Path:      valid(a.Path),
 			StartLine: max(a.StartLine, 1),
 			Level:     a.Level,
-			Title:     clipLine(a.Title, maxTitle),
+			Title:     markdown.Plain(a.Title, maxTitle),
 			Message:   clipBytes(valid(a.Message), maxMessage),
 		}
 		n.EndLine = max(a.EndLine, n.StartLine)
@@ -133,18 +145,33 @@ func annotationsOf(in []checks.Annotation) []annotation {
 	return out
 }
 
+// actionsOf are the buttons within GitHub's bounds: it refuses the check run of
+// which one has an empty or a long field.
+func actionsOf(in []checks.Action) []action {
+	out := []action{}
+	for _, a := range in[:min(len(in), maxActions)] {
+		b := action{
+			Label:       markdown.Plain(a.Label, maxLabel),
+			Description: markdown.Plain(a.Description, maxAbout),
+			Identifier:  markdown.Plain(string(a.ID), maxLabel),
+		}
+		if b.Identifier == "" {
+			continue
+		}
+		if b.Label == "" {
+			b.Label = b.Identifier
+		}
+		if b.Description == "" {
+			b.Description = b.Label
+		}
+		out = append(out, b)
+	}
+	return out
+}
+
 // valid is s as GitHub can store it.
 func valid(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
-}
-
-// clipLine is s in one line of at most most characters.
-func clipLine(s string, most int) string {
-	s = strings.Join(strings.Fields(valid(s)), " ")
-	if utf8.RuneCountInString(s) <= most {
-		return s
-	}
-	return string([]rune(s)[:most-1]) + "…"
 }
 
 // clipBytes cuts s before a rune so that it has at most most bytes.
@@ -158,50 +185,4 @@ func clipBytes(s string, most int) string {
 		cut--
 	}
 	return s[:cut] + end
-}
-
-// clipMarkdown cuts s to at most most characters, at the end of a line where
-// there is one near, closes a code block that it cut open, and says where the
-// rest is.
-func clipMarkdown(s string, most int, rest string) string {
-	s = valid(s)
-	if utf8.RuneCountInString(s) <= most {
-		return s
-	}
-	note := "\n\nThe text is longer than GitHub takes; the rest is left out."
-	if rest != "" && len(rest) < 1000 {
-		note = "\n\nThe text is longer than GitHub takes. All of it is at " + rest
-	}
-	const maxFence = 64
-	runes := []rune(s)
-	head := string(runes[:most-utf8.RuneCountInString(note)-maxFence])
-	if i := strings.LastIndexByte(head, '\n'); i >= len(head)/2 {
-		head = head[:i]
-	}
-	if fence := openFence(head); fence != "" && len(fence) < maxFence {
-		head += "\n" + fence
-	}
-	return head + note
-}
-
-// openFence is the fence of the code block in which s ends, empty when it
-// ends in none. (CommonMark 0.31, 4.5: a block ends at a fence of the same
-// character that is at least as long, with nothing after it.)
-func openFence(s string) string {
-	open := ""
-	for line := range strings.Lines(s) {
-		line = strings.TrimSpace(line)
-		run := line[:len(line)-len(strings.TrimLeft(line, "`"))]
-		if run == "" {
-			run = line[:len(line)-len(strings.TrimLeft(line, "~"))]
-		}
-		switch {
-		case len(run) < 3:
-		case open == "":
-			open = run
-		case strings.HasPrefix(run, open) && len(run) == len(line):
-			open = ""
-		}
-	}
-	return open
 }

@@ -89,6 +89,18 @@ func validSHA(sha string) error {
 	return nil
 }
 
+// maxBranch bounds a branch's name, in bytes; git's own bound is a path's.
+const maxBranch = 4096
+
+// validBranch refuses what is the name of no branch and, escaped, would be
+// another path of the API.
+func validBranch(branch string) error {
+	if branch == "" || branch == "." || branch == ".." || len(branch) > maxBranch {
+		return checks.Errorf(checks.KindRefused, nil, "%.64q is not the name of a branch.", branch)
+	}
+	return nil
+}
+
 func printable(r rune) rune {
 	if unicode.IsPrint(r) {
 		return r

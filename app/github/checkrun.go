@@ -24,7 +24,8 @@ func checkTarget(verb string, cr checks.CheckRun) target {
 }
 
 // Put creates a check run (id 0) or updates the one of that id, and returns
-// its id. What is longer than GitHub takes is cut, and says so. Annotations
+// its id. What is longer than GitHub takes is cut, and says so. The buttons are
+// those of cr.Actions from then on. Annotations
 // that an earlier call delivered are not sent again, so after a failure the
 // same Put may be repeated with the id; after a create whose answer was lost,
 // ask Find for it first. An id that comes with an error is that of a check
@@ -66,7 +67,7 @@ func (a *App) Put(ctx context.Context, cr checks.CheckRun, id int64) (int64, err
 		}
 		for len(notes) > 0 {
 			first := min(batch, len(notes))
-			more := checkBody{Output: &output{Title: body.Output.Title, Summary: body.Output.Summary, Text: body.Output.Text, Annotations: notes[:first]}}
+			more := checkBody{Actions: body.Actions, Output: &output{Title: body.Output.Title, Summary: body.Output.Summary, Text: body.Output.Text, Annotations: notes[:first]}}
 			if _, err := write(ctx, rest, http.MethodPatch, fmt.Sprintf("%s/%d", path, id), more); err != nil {
 				return err
 			}

@@ -52,7 +52,7 @@ func TestPutCreates(t *testing.T) {
 	want := []request{{"POST", runsPath, map[string]any{
 		"name": "pet_api", "head_sha": sha, "external_id": "RUN1/pet_api", "details_url": "https://loktar.example/runs/RUN1/pet_api",
 		"status": "completed", "conclusion": "failure", "started_at": "2026-11-22T10:00:00Z", "completed_at": "2026-11-22T10:01:30Z",
-		"output": map[string]any{"title": "make ci failed", "summary": "It exited with 2."},
+		"output": map[string]any{"title": "make ci failed", "summary": "It exited with 2."}, "actions": []any{},
 	}}}
 	if d := cmp.Diff(want, h.requests(), cmp.AllowUnexported(request{})); d != "" {
 		t.Error(d)
@@ -70,7 +70,7 @@ func TestPutUpdates(t *testing.T) {
 	}
 	want := []request{{"PATCH", onePath, map[string]any{
 		"name": "pet_api", "external_id": "RUN1/pet_api", "details_url": "https://loktar.example/runs/RUN1/pet_api",
-		"status": "in_progress", "started_at": "2026-11-22T10:00:00Z",
+		"status": "in_progress", "started_at": "2026-11-22T10:00:00Z", "actions": []any{},
 	}}}
 	if d := cmp.Diff(want, h.requests(), cmp.AllowUnexported(request{})); d != "" {
 		t.Errorf("an update sends no head_sha, no completion and no empty output: %s", d)
@@ -149,7 +149,7 @@ func TestPutKeepsGitHubsBounds(t *testing.T) {
 		}
 	}
 	summary := out["summary"].(string)
-	if !strings.HasSuffix(summary, "code();\n```\n\nThe text is longer than GitHub takes. All of it is at https://loktar.example/runs/RUN1/pet_api") {
+	if !strings.Contains(summary[len(summary)-100:], "code();\n```\n\n(") || !strings.HasSuffix(summary, " characters left out here.)") {
 		t.Errorf("summary ends in %q", summary[len(summary)-150:])
 	}
 	notes := out["annotations"].([]any)
@@ -167,6 +167,49 @@ func TestPutKeepsGitHubsBounds(t *testing.T) {
 	}
 	if third["end_line"] != 2.0 || third["message"] != "No message." {
 		t.Errorf("annotation = %v", third)
+	}
+}
+
+// Every request that updates a check run says which buttons it has.
+func TestPutSendsActions(t *testing.T) {
+	h := newHub(t)
+	h.takeChecks()
+	a := h.app(t)
+	cr := completed()
+	cr.Annotations = make([]checks.Annotation, 60)
+	for i := range cr.Annotations {
+		cr.Annotations[i] = checks.Annotation{Path: "a.go", Message: "no"}
+	}
+	cr.Actions = []checks.Action{
+		{ID: checks.ActionRerunFailed, Label: "Re-run\nfailed", Description: strings.Repeat("ü", 50)},
+		{ID: checks.ActionCancel},
+		{ID: checks.ActionID(strings.Repeat("x", 21)), Label: strings.Repeat("界", 21), Description: "d"},
+		{ID: "fourth", Label: "no"},
+	}
+	id, err := a.Put(t.Context(), cr, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []any{
+		map[string]any{"identifier": "rerun_failed", "label": "Re-run failed", "description": strings.Repeat("ü", 39) + "…"},
+		map[string]any{"identifier": "cancel", "label": "cancel", "description": "cancel"},
+		map[string]any{"identifier": strings.Repeat("x", 19) + "…", "label": strings.Repeat("界", 19) + "…", "description": "d"},
+	}
+	sent := h.requests()
+	if len(sent) != 2 {
+		t.Fatalf("%d requests", len(sent))
+	}
+	for _, r := range sent {
+		if d := cmp.Diff(want, r.body["actions"]); d != "" {
+			t.Errorf("%s: %s", r.method, d)
+		}
+	}
+	cr.Annotations, cr.Actions = nil, []checks.Action{{Label: "without an identifier"}}
+	if _, err := a.Put(t.Context(), cr, id); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]any{}, h.requests()[2].body["actions"]); d != "" {
+		t.Errorf("a check run without buttons: %s", d)
 	}
 }
 

@@ -51,9 +51,10 @@ func (f *limitFault) RetryAfter() time.Duration { return f.after }
 type target struct {
 	verb string // "put check run"
 	repo checks.Repo
-	// missing is the sentence for a 404.
-	missing string
-	minting bool // the call itself asks for a token
+	// missing is the sentence for a 404, and denied that for a 403; denied may
+	// be empty.
+	missing, denied string
+	minting         bool // the call itself asks for a token
 }
 
 func (t target) what() string {
@@ -159,10 +160,17 @@ func (a answer) limit(now time.Time) (time.Duration, bool) {
 	return min(max(after, time.Second), maxHold), true
 }
 
+// forbids reports whether the answer is a 403 whose text has the word.
+func (a answer) forbids(word string) bool {
+	return a.status == http.StatusForbidden && strings.Contains(strings.ToLower(a.said), word)
+}
+
 // meaning is the kind of an answer that is not about limits, and its sentence.
 func (a answer) meaning(t target) (checks.Kind, string) {
 	repo := t.repo.FullName()
 	switch {
+	case a.forbids("suspended"):
+		return checks.KindUnavailable, "The App is suspended there; it will be tried again."
 	case a.status >= 500 || a.status == http.StatusAccepted || a.status == http.StatusRequestTimeout || a.status == http.StatusConflict:
 		return checks.KindUnavailable, "GitHub cannot do this now. It will be tried again."
 	case a.status == http.StatusUnauthorized && a.token:
@@ -172,7 +180,7 @@ func (a answer) meaning(t target) (checks.Kind, string) {
 	case a.token && a.status == http.StatusNotFound:
 		return checks.KindNotFound, "The GitHub App is not installed for " + repo + " any more. Install it again on the App's page."
 	case a.token && a.status == http.StatusForbidden:
-		return checks.KindRefused, "The GitHub App is suspended, or may not read " + repo + ". An owner of " + t.repo.Owner + " can allow it under Settings, Applications."
+		return checks.KindRefused, "The GitHub App may not read " + repo + ". An owner of " + t.repo.Owner + " can allow it under Settings, Applications."
 	case a.token && a.status == http.StatusUnprocessableEntity:
 		return checks.KindNotFound, "The GitHub App has no access to " + repo + ". An owner of " + t.repo.Owner + " can add the repository under Settings, Applications."
 	case a.status >= 300 && a.status < 400:
@@ -181,8 +189,12 @@ func (a answer) meaning(t target) (checks.Kind, string) {
 		return checks.KindNotFound, t.missing
 	case a.status == http.StatusUnprocessableEntity && strings.Contains(strings.ToLower(a.said), "commit"):
 		return checks.KindRefused, "GitHub does not know that commit in " + repo + ". It was probably replaced by a later push."
-	case a.status == http.StatusForbidden && strings.Contains(a.said, "suspended"):
-		return checks.KindRefused, "The GitHub App is suspended for " + repo + ". An owner of " + t.repo.Owner + " can allow it again under Settings, Applications."
+	case a.forbids("archived"):
+		return checks.KindRefused, repo + " is archived, and GitHub lets nobody write to it. An owner of it can unarchive it in its settings."
+	case a.forbids("locked"):
+		return checks.KindRefused, "The conversation is locked, and GitHub takes no comment of the App there."
+	case a.status == http.StatusForbidden && t.denied != "":
+		return checks.KindRefused, t.denied
 	case a.status == http.StatusForbidden:
 		return checks.KindRefused, "GitHub does not allow the App to do this in " + repo + ". It needs the permissions checks: write, contents: read and pull requests: read."
 	}

@@ -42,7 +42,8 @@ func TestFaults(t *testing.T) {
 		{name: "no repository", status: 404, message: "Not Found", kind: checks.KindNotFound, public: "Install the App"},
 		{name: "moved", status: 301, message: "Moved Permanently", kind: checks.KindNotFound, public: "renamed"},
 		{name: "not allowed", status: 403, message: "Resource not accessible by integration", kind: checks.KindRefused, public: "checks: write"},
-		{name: "suspended", status: 403, message: "This installation has been suspended", kind: checks.KindRefused, public: "suspended"},
+		{name: "suspended", status: 403, message: "This installation has been suspended", kind: checks.KindUnavailable, public: "The App is suspended there; it will be tried again."},
+		{name: "archived", status: 403, message: "Repository was archived so is read-only.", kind: checks.KindRefused, public: "acme/shop is archived"},
 		{name: "outage", status: 502, kind: checks.KindUnavailable, public: "tried again"},
 		{name: "accepted", status: 202, kind: checks.KindUnavailable, public: "tried again"},
 		{name: "budget spent", status: 403, header: map[string]string{"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": fmt.Sprint(time.Now().Add(20 * time.Minute).Unix())},
@@ -53,7 +54,8 @@ func TestFaults(t *testing.T) {
 		{name: "secondary without a word", status: 403, message: "You have exceeded a secondary rate limit.", kind: checks.KindUnavailable, public: "slow down", atLeast: time.Minute, atMost: time.Minute},
 		{name: "absurd retry-after", status: 429, header: map[string]string{"Retry-After": "999999999"}, kind: checks.KindUnavailable, public: "slow down", atLeast: time.Hour, atMost: 2 * time.Hour},
 		{name: "not installed", minting: true, status: 404, message: "Not Found", kind: checks.KindNotFound, public: "Install it again"},
-		{name: "installation suspended", minting: true, status: 403, message: "This installation has been suspended", kind: checks.KindRefused, public: "suspended"},
+		{name: "installation suspended", minting: true, status: 403, message: "This installation has been suspended", kind: checks.KindUnavailable, public: "The App is suspended there; it will be tried again."},
+		{name: "not allowed to mint", minting: true, status: 403, message: "Forbidden", kind: checks.KindRefused, public: "Settings, Applications"},
 		{name: "key refused", minting: true, status: 401, message: "Bad credentials", kind: checks.KindConfig, public: "private_key_file"},
 		{name: "repository not in the installation", minting: true, status: 422, message: "There is at least one repository that does not exist", kind: checks.KindNotFound, public: "add the repository"},
 		{name: "mint limited", minting: true, status: 429, header: map[string]string{"Retry-After": "90"}, kind: checks.KindUnavailable, public: "slow down", atLeast: 89 * time.Second, atMost: 90 * time.Second},
@@ -231,27 +233,6 @@ func TestGarbageIsNoAnswer(t *testing.T) {
 		if id, err := h.app(t).Put(t.Context(), completed(), 0); id != 0 || checks.KindOf(err) != checks.KindUnavailable {
 			t.Errorf("%q: Put = %d, %v", body, id, err)
 		}
-	}
-}
-
-func TestRedirectKeepsTheTokenAtHome(t *testing.T) {
-	h := newHub(t)
-	other := newHub(t)
-	h.on("POST "+runsPath, func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, other.server.URL+"/api/v3"+runsPath, http.StatusTemporaryRedirect)
-	})
-	if _, err := h.app(t).Put(t.Context(), completed(), 0); checks.KindOf(err) != checks.KindNotFound {
-		t.Errorf("Put: %v", err)
-	}
-	if len(other.seen) != 0 {
-		t.Errorf("the other host got %v", other.seen)
-	}
-	h.on("POST "+runsPath, func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, "/api/v3/repositories/7/check-runs", http.StatusTemporaryRedirect)
-	})
-	h.on("POST /repositories/7/check-runs", func(w http.ResponseWriter, _ *http.Request) { answer(w, 201, map[string]any{"id": 31}) })
-	if id, err := h.app(t).Put(t.Context(), completed(), 0); id != 31 || err != nil {
-		t.Errorf("a renamed repository: Put = %d, %v", id, err)
 	}
 }
 

@@ -1,5 +1,6 @@
 // Package github is Loktar as a GitHub App: it writes check runs, mints tokens
-// for clones and reads pull requests, as the installation that each call names.
+// for clones, reads pull requests and what branches require, and answers
+// comments, as the installation that each call names.
 //
 // Facts about GitHub are from its REST documentation, version 2022-11-28.
 package github
@@ -49,9 +50,10 @@ type Options struct {
 // ends within a minute; when GitHub asks for a longer pause, it fails at once.
 //
 // An error is of one of these kinds, and bears no secret:
-//   - checks.KindUnavailable: GitHub does not answer, or asks to wait. The
-//     same call may succeed later; where GitHub said when, the error's chain
-//     has a method RetryAfter() time.Duration.
+//   - checks.KindUnavailable: GitHub does not answer, asks to wait, or keeps
+//     the installation suspended. The same call may succeed later; where
+//     GitHub said when, the error's chain has a method
+//     RetryAfter() time.Duration.
 //   - checks.KindNotFound: the repository, the pull request or the
 //     installation is not there, or the App may not see it.
 //   - checks.KindRefused: GitHub understood and will not do it.
@@ -63,6 +65,9 @@ type App struct {
 	mu      sync.Mutex
 	clients map[int64]*client
 	tokens  map[tokenKey]*cloneToken
+
+	required demands
+	slug     slug
 }
 
 // client is one identity at GitHub. What is known of its rate limit lives in
@@ -89,7 +94,8 @@ func New(o Options) (*App, error) {
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return nil, checks.Errorf(checks.KindConfig, nil, "The address of GitHub's API is not valid. Set github.url to an address such as https://github.example.com.")
 	}
-	a := &App{o: o, base: o.Transport, clients: map[int64]*client{}, tokens: map[tokenKey]*cloneToken{}}
+	a := &App{o: o, base: o.Transport, clients: map[int64]*client{}, tokens: map[tokenKey]*cloneToken{},
+		required: demands{at: map[demandKey]demand{}}}
 	if a.base == nil {
 		a.base = newTransport()
 	}
@@ -113,7 +119,7 @@ func (a *App) Close() {
 }
 
 func (a *App) newClient(identity http.RoundTripper) (*client, error) {
-	rest := gh.NewClient(&http.Client{Transport: limited(identity), CheckRedirect: sameHost})
+	rest := gh.NewClient(&http.Client{Transport: follow{limited(identity)}, CheckRedirect: stay})
 	base, err := url.Parse(a.o.APIURL + "/")
 	if err != nil {
 		return nil, fmt.Errorf("parse API address: %w", err)

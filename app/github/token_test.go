@@ -90,27 +90,3 @@ func TestManyInstallations(t *testing.T) {
 		t.Errorf("minted %d tokens for five installations", h.minted)
 	}
 }
-
-func TestPullRequest(t *testing.T) {
-	h := newHub(t)
-	h.on("GET /repos/acme/shop/pulls/5", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, 200, map[string]any{
-			"number": 5, "state": "closed", "title": "T", "draft": true, "user": map[string]any{"id": 3, "login": "ann"},
-			"head": map[string]any{"sha": sha, "ref": "topic", "repo": nil},
-			"base": map[string]any{"sha": sha, "ref": "main", "repo": map[string]any{"id": 7, "name": "shop", "owner": map[string]any{"login": "acme"}}},
-		})
-	})
-	a := h.app(t)
-	pr, open, err := a.PullRequest(t.Context(), install, repo, 5)
-	if err != nil || open {
-		t.Fatalf("open = %v, %v", open, err)
-	}
-	want := checks.PullRequest{Number: 5, Title: "T", Draft: true, Author: checks.User{ID: 3, Login: "ann"},
-		Head: checks.Ref{SHA: sha, Branch: "topic"}, Base: checks.Ref{SHA: sha, Branch: "main", Repo: repo}}
-	if d := cmp.Diff(want, pr); d != "" {
-		t.Error(d)
-	}
-	if _, _, err := a.PullRequest(t.Context(), install, repo, 6); checks.KindOf(err) != checks.KindNotFound {
-		t.Errorf("an unknown pull request: %v", err)
-	}
-}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -21,6 +22,8 @@ const (
 	// maxAttempts bounds how often one request is sent. The limiter itself
 	// would go on for as long as it is told to.
 	maxAttempts = 3
+	// maxHops bounds how often one request is moved.
+	maxHops = 3
 	// maxBody bounds what is read of an answer, in bytes.
 	maxBody = 16 << 20
 )
@@ -41,15 +44,61 @@ func limited(identity http.RoundTripper) http.RoundTripper {
 	return counted{limiter.NewSecondaryLimiter(repeat{identity}, secondary.WithSingleSleepLimit(maxPause, nil))}
 }
 
-// sameHost follows a redirect only where it cannot carry the token elsewhere,
-// nor turn a write into a read.
-func sameHost(req *http.Request, via []*http.Request) error {
-	first := via[0]
-	if len(via) >= 3 || req.URL.Host != first.URL.Host || req.URL.Scheme != first.URL.Scheme || req.Method != first.Method {
-		return http.ErrUseLastResponse
+// follow repeats a request verbatim where GitHub says that it moved it: a
+// repository that was renamed or transferred is under /repositories/ID, and a
+// branch that was renamed under its new name. (net/http would make a GET of a
+// POST or a PATCH that is answered with 301.) The credential is set below, for
+// each repeat, so none leaves for another host.
+type follow struct{ next http.RoundTripper }
+
+func (f follow) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := f.next.RoundTrip(req)
+	for range maxHops {
+		if err != nil {
+			return nil, err
+		}
+		to := movedTo(req, resp)
+		if to == nil {
+			break
+		}
+		again := req.Clone(req.Context())
+		again.URL = to
+		if req.Body != nil {
+			if req.GetBody == nil {
+				break
+			}
+			if again.Body, err = req.GetBody(); err != nil {
+				resp.Body.Close()
+				return nil, err
+			}
+		}
+		resp.Body.Close()
+		resp, err = f.next.RoundTrip(again)
 	}
-	return nil
+	return resp, err
 }
+
+// movedTo is where req is to be repeated; nil when that is nowhere, or another
+// host.
+func movedTo(req *http.Request, resp *http.Response) *url.URL {
+	switch resp.StatusCode {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+	default:
+		return nil
+	}
+	at := resp.Header.Get("Location")
+	if at == "" {
+		return nil
+	}
+	to, err := req.URL.Parse(at)
+	if err != nil || to.Host != req.URL.Host || to.Scheme != req.URL.Scheme || to.User != nil {
+		return nil
+	}
+	return to
+}
+
+// stay keeps net/http from following what follow did not.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // trace is what the transports of one call note for it.
 type trace struct {
