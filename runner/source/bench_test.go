@@ -64,6 +64,7 @@ func BenchmarkLoad(b *testing.B) {
 				b.Fatalf("%d files", len(l.Change.Files))
 			}
 			m := s.mirror(testRepo)
+			open := func() (*Objects, error) { return s.Objects(b.Context(), testRepo) }
 			var floor, local, whole []time.Duration
 			for b.Loop() {
 				floor = append(floor, timed(func() {
@@ -73,7 +74,7 @@ func BenchmarkLoad(b *testing.B) {
 					}
 				}))
 				local = append(local, timed(func() {
-					l, err := s.examine(b.Context(), m, l.Change.HeadSHA, l.Change.BaseSHA, "main")
+					l, err := m.examine(b.Context(), comparison{head: l.Change.HeadSHA, base: l.Change.BaseSHA, merge: true, line: "main"}, open)
 					if err = errors.Join(err, l.Close()); err != nil {
 						b.Error(err)
 					}

@@ -10,7 +10,7 @@ import (
 	"github.com/dudesons/loktar/checks"
 )
 
-// What is listed of a pull request's commits at most.
+// What is listed of a change's commits at most.
 const (
 	maxCommits     = 1000
 	maxCommitFiles = 100_000  // over all commits
@@ -24,6 +24,10 @@ var errTooMany = errors.New("there are more than are kept")
 // CommitsUnknown. A merge names the files that differ from each of its
 // parents alone, so that what it merely brings in counts for nothing.
 func (m *mirror) commits(ctx context.Context, c *checks.Change) error {
+	if c.BaseSHA == "" {
+		c.CommitsUnknown = true
+		return nil
+	}
 	if m.shallow() {
 		// A commit whose parent is cut off looks as if it made every file.
 		c.CommitsUnknown = true

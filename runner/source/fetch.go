@@ -26,22 +26,28 @@ type want struct {
 	// pull is the number of a pull request whose head is tried when the
 	// other side gives no commit by its id; 0 is none.
 	pull int
-	// heads are branches that are tried then too.
-	heads []string
+	// refs are full names of branches and tags that are tried then too.
+	refs []string
 }
 
 // Fetch brings commits and all that they reach into repo's mirror. Commits
 // that are complete there cost no word to the network and no token. The error
 // is of checks.KindNotFound when the repository or a commit is not there, of
 // KindRefused when the token does not do, and of KindUnavailable when the
-// other side does not answer.
+// other side does not answer, or Forget came in between.
 func (s *Source) Fetch(ctx context.Context, installation int64, repo checks.Repo, shas ...string) error {
-	_, err := s.fetch(ctx, s.mirror(repo), want{installation: installation, repo: repo, shas: shas})
-	return err
+	m := s.mirror(repo)
+	ctx, done, err := m.use(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	_, err = s.fetch(ctx, m, want{installation: installation, repo: repo, shas: shas})
+	return forgotten(ctx, err)
 }
 
 // fetch carries w out and returns the tip of w.branch, or w.fallback when the
-// branch is gone. A broken mirror is made anew once.
+// branch is gone. A broken mirror is made anew once. The caller uses m.
 func (s *Source) fetch(ctx context.Context, m *mirror, w want) (tip string, err error) {
 	for _, sha := range w.shas {
 		if !isObjectName(sha) {
@@ -178,8 +184,8 @@ func (f *fetcher) byName(ctx context.Context, missing []string, w want, gone boo
 	if w.branch != "" && !gone {
 		specs = append(specs, "+refs/heads/"+w.branch+":"+tipRef)
 	}
-	for _, b := range w.heads {
-		specs = append(specs, "+refs/heads/"+b+":"+f.m.ref("head-"+refKey(b)))
+	for _, ref := range w.refs {
+		specs = append(specs, "+"+ref+":"+f.m.ref("head-"+refKey(ref)))
 	}
 	for _, spec := range specs {
 		switch err := f.run(ctx, spec); {
@@ -216,6 +222,16 @@ func (f *fetcher) run(ctx context.Context, specs ...string) error {
 func refKey(branch string) string {
 	sum := sha256.Sum256([]byte(branch))
 	return hex.EncodeToString(sum[:16])
+}
+
+// refName reports whether s is the full name that a branch or a tag could
+// have.
+func refName(s string) bool {
+	name, ok := strings.CutPrefix(s, "refs/heads/")
+	if !ok {
+		name, ok = strings.CutPrefix(s, "refs/tags/")
+	}
+	return ok && branchName(name)
 }
 
 // branchName reports whether git could have a branch of this name, so that it

@@ -34,7 +34,8 @@ func (l *Lease) Release() { l.once.Do(l.release) }
 // Submodules are empty folders; files of git-lfs stay pointers. Leases of one
 // tree share one folder. A tree that the mirror does not have is an error of
 // checks.KindNotFound (see Restore), one that git will not write to disk is
-// one of KindRefused, a full disk one of KindConfig.
+// one of KindRefused, a full disk one of KindConfig; one of KindUnavailable
+// says that Forget came in between.
 func (s *Source) Lease(ctx context.Context, repo checks.Repo, tree string) (*Lease, error) {
 	if !isObjectName(tree) {
 		return nil, fmt.Errorf("lease tree: %q is not an object id", tree)
@@ -212,6 +213,20 @@ func (w *worktrees) unidle(f *folder) {
 	w.idle = slices.DeleteFunc(w.idle, func(g *folder) bool { return g == f })
 }
 
+// drop takes the idle folders of a repository away, and the others when their
+// last lease is given back.
+func (w *worktrees) drop(repo int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for key, f := range w.byTree {
+		if key.repo == repo {
+			w.unidle(f)
+			w.forget(f)
+			w.settle(f)
+		}
+	}
+}
+
 // remove takes a folder that nobody uses away. An error stays with the trash.
 func (w *worktrees) remove(f *folder) {
 	if f.dir == "" {
@@ -224,6 +239,15 @@ func (w *worktrees) remove(f *folder) {
 // fill makes f hold key's tree: by moving it on from the tree `from`, or by a
 // checkout into a new folder.
 func (w *worktrees) fill(ctx context.Context, m *mirror, repo checks.Repo, f *folder, from string) error {
+	ctx, done, err := m.use(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return forgotten(ctx, w.fillFrom(ctx, m, repo, f, from))
+}
+
+func (w *worktrees) fillFrom(ctx context.Context, m *mirror, repo checks.Repo, f *folder, from string) error {
 	if !m.exists() {
 		return noMirror(repo)
 	}

@@ -60,6 +60,12 @@ func (l *linkMemory) near(branch string) linked {
 	return linked{tree: emptyTree}
 }
 
+func (l *linkMemory) clear() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines = nil
+}
+
 func (l *linkMemory) keep(branch string, now linked) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

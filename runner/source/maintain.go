@@ -29,7 +29,8 @@ func (s *Source) Maintain(ctx context.Context) error {
 		if err != nil {
 			continue
 		}
-		if err := s.mirror(checks.Repo{ID: id}).maintain(ctx); err != nil {
+		err = s.mirror(checks.Repo{ID: id}).maintain(ctx)
+		if err != nil && !errors.Is(err, errForgotten) {
 			errs = append(errs, fmt.Errorf("maintain mirror %d: %w", id, err))
 		}
 	}
@@ -37,6 +38,11 @@ func (s *Source) Maintain(ctx context.Context) error {
 }
 
 func (m *mirror) maintain(ctx context.Context) error {
+	ctx, done, err := m.use(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	if err := m.letGo(ctx); err != nil {
 		return err
 	}
@@ -46,7 +52,7 @@ func (m *mirror) maintain(ctx context.Context) error {
 	gc := call{dir: m.dir, args: []string{"gc", "--auto", "--quiet"}, config: []setting{
 		{"gc.auto", "2000"}, {"gc.autoPackLimit", "30"}, {"gc.autoDetach", "false"}, {"gc.pruneExpire", "1.week.ago"},
 	}}
-	_, err := m.src.git.run(ctx, gc)
+	_, err = m.src.git.run(ctx, gc)
 	return diskFault(err)
 }
 

@@ -33,12 +33,17 @@ type mirror struct {
 	// kept tells the day on which an object that is complete here was last
 	// anchored, as far as this process knows.
 	kept map[string]string
+	// users are who works in the mirror now. unused is closed when the last of
+	// them is gone; evicting is closed when new ones may come. Both are nil
+	// when nobody waits for that.
+	users            map[*user]bool
+	unused, evicting chan struct{}
 }
 
 func newMirror(s *Source, id int64) *mirror {
 	m := &mirror{
 		src: s, dir: filepath.Join(s.opts.Dir, "mirrors", strconv.FormatInt(id, 10)+".git"),
-		turn: make(chan struct{}, 1), kept: map[string]string{},
+		turn: make(chan struct{}, 1), kept: map[string]string{}, users: map[*user]bool{},
 	}
 	m.turn <- struct{}{}
 	return m

@@ -26,25 +26,37 @@ func (s *Source) Has(ctx context.Context, repo checks.Repo, tree string) (bool, 
 	return false, fmt.Errorf("look for tree: %w", err)
 }
 
-// Restore brings a run's tree back after the mirror lost it: it fetches the
-// run's two commits and merges them again. It is an error when another tree
+// Restore brings a run's tree back after the mirror lost it. For a pull
+// request it fetches the run's two commits and merges them again; for a push
+// or a merge group it fetches the head. It is an error when another tree
 // results. The other kinds of error are those of Fetch.
 func (s *Source) Restore(ctx context.Context, run checks.Run) error {
-	w := want{installation: run.Installation, repo: run.Repo, shas: []string{run.HeadSHA, run.BaseSHA}}
-	if pr := run.PullRequest; pr != nil {
-		w.pull = pr.Number
+	c := comparison{want: want{installation: run.Installation, repo: run.Repo}}
+	switch {
+	case run.PullRequest != nil:
+		pr := run.PullRequest
+		c.ofPull(pr, run.HeadSHA)
 		if branchName(pr.Base.Branch) {
-			w.heads = []string{pr.Base.Branch}
+			c.refs = []string{"refs/heads/" + pr.Base.Branch}
 		}
+	case run.Push != nil:
+		c.ofRef(run.Push.Ref, run.HeadSHA)
+	case run.MergeGroup != nil:
+		c.ofRef(run.MergeGroup.HeadRef, run.HeadSHA)
+	default:
+		c.head, c.shas, c.merge = run.HeadSHA, []string{run.HeadSHA}, true
 	}
-	l, err := s.compare(ctx, comparison{want: w, head: run.HeadSHA, base: run.BaseSHA})
+	if c.merge {
+		c.base, c.shas = run.BaseSHA, append(c.shas, run.BaseSHA)
+	}
+	l, err := s.compare(ctx, c)
 	if err != nil {
 		return fmt.Errorf("restore run %s: %w", run.ID, err)
 	}
 	defer l.Close()
 	if l.Change.Tree != run.Tree {
 		return checks.Errorf(checks.KindInternal, fmt.Errorf("restore run %s: got tree %q, want %s", run.ID, l.Change.Tree, run.Tree),
-			"The files to test could not be restored: merging the same commits gives other files now. Push again to start a new run.")
+			"The files to test could not be restored: the same commits give other files now. Push again to start a new run.")
 	}
 	return nil
 }

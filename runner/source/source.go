@@ -1,6 +1,6 @@
 // Package source is the git side of repositories on the server: a bare mirror
-// of each, what a pull request changes in it, the tree to test, and folders
-// that hold exactly that tree.
+// of each, what an event changes in it, the tree to test, and folders that hold
+// exactly that tree.
 //
 // Git is run as a process, away from every configuration, hook and credential
 // of the machine. What a repository holds is taken as hostile: names are split
