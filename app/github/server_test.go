@@ -99,10 +99,13 @@ func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.mu.Lock()
 	h.seen = append(h.seen, request{r.Method, path, body})
 	f := h.handlers[r.Method+" "+path]
+	if f == nil && !strings.HasPrefix(path, "/app/") {
+		f = h.handlers[r.Method+" *"]
+	}
 	token := strings.TrimPrefix(r.Header.Get("Authorization"), "token ")
 	known := h.tokens[token]
 	h.mu.Unlock()
-	if !strings.HasPrefix(path, "/app/") && !known {
+	if !strings.HasPrefix(path+"/", "/app/") && !known {
 		say(w, http.StatusUnauthorized, "Bad credentials")
 		return
 	}
