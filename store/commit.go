@@ -1,9 +1,7 @@
 package store
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 
@@ -19,8 +17,14 @@ import (
 // When ctx ends before the commit's turn nothing is written and the error is
 // ctx's. An error of kind checks.KindNotFound means that the delivery
 // c.Planned is not pending, or that a job's run is neither stored nor in c;
-// checks.KindRefused that a record has no usable name, or that a run takes
-// the Seq of another or changes its own.
+// checks.KindRefused that a record has no usable name, that a run takes the
+// Seq of another or changes its own, that a reply is the second of its
+// delivery while the first waits, or that a move says not all of where its
+// repository is and since when.
+//
+// Runs and replies are put with the words that they have; the moves that are
+// known change what is read. Of the moves of one repository the one with the
+// latest At counts, and of two with the same the one that was committed last.
 func (s *Store) Commit(ctx context.Context, c checks.Commit) error {
 	p, err := preparePut(c)
 	if err != nil {
@@ -40,6 +44,11 @@ func (s *Store) Commit(ctx context.Context, c checks.Commit) error {
 				return err
 			}
 		}
+		for _, m := range c.Moves {
+			if err := putMove(tx, m); err != nil {
+				return err
+			}
+		}
 		return observe(tx, c.Durations)
 	})
 	if err != nil {
@@ -48,18 +57,18 @@ func (s *Store) Commit(ctx context.Context, c checks.Commit) error {
 	return nil
 }
 
-// put is the runs and jobs of a commit, encoded.
+// put is the runs, jobs and replies of a commit, encoded.
 type put struct {
-	runs []runPut
-	jobs []jobPut
+	runs    []runPut
+	jobs    []jobPut
+	replies []replyPut
 }
 
 type runPut struct {
-	id   string
-	seq  uint64
-	head []byte
-	done bool
-	data []byte
+	id    string
+	entry runEntry
+	done  bool
+	data  []byte
 }
 
 type jobPut struct {
@@ -78,11 +87,15 @@ func preparePut(c checks.Commit) (*put, error) {
 		if len(r.HeadSHA) > 255 {
 			return nil, checks.Errorf(checks.KindRefused, nil, "The head commit of run %s is not a SHA.", r.ID)
 		}
+		if err := checkTarget(r.Target()); err != nil {
+			return nil, err
+		}
 		data, err := json.Marshal(r)
 		if err != nil {
 			return nil, fmt.Errorf("encode run %s: %w", r.ID, err)
 		}
-		p.runs = append(p.runs, runPut{r.ID, r.Seq, headKey(r.Repo.ID, r.HeadSHA), r.Done(), data})
+		entry := runEntry{r.Seq, headKey(r.Repo.ID, r.HeadSHA), targetKey(r.Target())}
+		p.runs = append(p.runs, runPut{r.ID, entry, r.Done(), data})
 	}
 	for i := range c.Jobs {
 		j := &c.Jobs[i]
@@ -94,6 +107,18 @@ func preparePut(c checks.Commit) (*put, error) {
 			return nil, fmt.Errorf("encode job %s: %w", j.ID(), err)
 		}
 		p.jobs = append(p.jobs, jobPut{j.Run, j.Package.Name, data})
+	}
+	for _, r := range c.Replies {
+		reply, err := prepareReply(r)
+		if err != nil {
+			return nil, err
+		}
+		p.replies = append(p.replies, reply)
+	}
+	for _, m := range c.Moves {
+		if err := checkMove(m); err != nil {
+			return nil, err
+		}
 	}
 	for _, k := range c.Dirty {
 		if err := checkKey(k); err != nil {
@@ -120,7 +145,7 @@ func (p *put) apply(tx *bolt.Tx) error {
 		seq, ok := seqs[j.run]
 		if !ok {
 			var err error
-			if seq, _, err = runSeq(tx, j.run); err != nil {
+			if seq, err = runSeq(tx, j.run); err != nil {
 				return err
 			}
 			seqs[j.run] = seq
@@ -129,34 +154,33 @@ func (p *put) apply(tx *bolt.Tx) error {
 			return err
 		}
 	}
+	for _, r := range p.replies {
+		if err := r.apply(tx); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
 func (r *runPut) apply(tx *bolt.Tx) error {
-	ids, runs, heads, active := tx.Bucket(bucketRunIDs), tx.Bucket(bucketRuns), tx.Bucket(bucketHeads), tx.Bucket(bucketActive)
-	key := seqKey(r.seq)
-	seq, head, err := runSeq(tx, r.id)
+	runs, active := tx.Bucket(bucketRuns), tx.Bucket(bucketActive)
+	seq := r.entry.seq
+	key := seqKey(seq)
+	old, err := findRun(tx, r.id)
 	known := checks.KindOf(err) != checks.KindNotFound
 	switch {
 	case known && err != nil:
 		return err
-	case known && seq != r.seq:
-		return checks.Errorf(checks.KindRefused, nil, "Run %s has number %d and cannot take %d.", r.id, seq, r.seq)
+	case known && old.seq != seq:
+		return checks.Errorf(checks.KindRefused, nil, "Run %s has number %d and cannot take %d.", r.id, old.seq, seq)
 	case !known && runs.Get(key) != nil:
-		return checks.Errorf(checks.KindRefused, nil, "Run %s cannot take number %d: another run has it.", r.id, r.seq)
+		return checks.Errorf(checks.KindRefused, nil, "Run %s cannot take number %d: another run has it.", r.id, seq)
 	}
-	if known && !bytes.Equal(head, r.head) {
-		if err := heads.Delete(be(head, seq)); err != nil {
-			return err
-		}
+	if !known {
+		old = runEntry{}
 	}
-	if !known || !bytes.Equal(head, r.head) {
-		if err := ids.Put([]byte(r.id), append(seqKey(r.seq), r.head...)); err != nil {
-			return err
-		}
-		if err := heads.Put(be(bytes.Clone(r.head), r.seq), nil); err != nil {
-			return err
-		}
+	if err := r.entry.replace(tx, r.id, old); err != nil {
+		return err
 	}
 	if r.done {
 		err = active.Delete(key)
@@ -167,24 +191,6 @@ func (r *runPut) apply(tx *bolt.Tx) error {
 		return err
 	}
 	return runs.Put(key, r.data)
-}
-
-// runSeq is the Seq of the run id and its key in heads, in memory of its own.
-func runSeq(tx *bolt.Tx, id string) (seq uint64, head []byte, err error) {
-	v := tx.Bucket(bucketRunIDs).Get([]byte(id))
-	if v == nil {
-		return 0, nil, checks.Errorf(checks.KindNotFound, nil, "There is no run %s.", id)
-	}
-	if len(v) < 8 {
-		return 0, nil, fmt.Errorf("the record of run %s is damaged", id)
-	}
-	return binary.BigEndian.Uint64(v), bytes.Clone(v[8:]), nil
-}
-
-// headKey is the key of a head commit, without the Seq that ends it. The
-// length of sha keeps one commit's keys from being a prefix of another's.
-func headKey(repo int64, sha string) []byte {
-	return append(append(be(nil, uint64(repo)), byte(len(sha))), sha...)
 }
 
 func jobKey(run uint64, name string) []byte { return append(be(nil, run), name...) }

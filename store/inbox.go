@@ -76,14 +76,20 @@ func (s *Store) Accept(ctx context.Context, ev checks.Event) (fresh bool, err er
 }
 
 // Pending are the first limit events that were accepted and not planned, in
-// the order of their acceptance. A limit below 1 gives none.
+// the order of their acceptance. Their repositories and installations, and the
+// repositories of their pull requests, are those of the newest move of each,
+// unless the event was received after that. A limit below 1 gives none.
 func (s *Store) Pending(limit int) ([]checks.Event, error) {
 	var evs []checks.Event
 	err := s.db.View(func(tx *bolt.Tx) error {
+		mv := movesIn(tx)
 		c := tx.Bucket(bucketInbox).Cursor()
 		for k, v := c.First(); k != nil && len(evs) < limit; k, v = c.Next() {
 			var ev checks.Event
 			if err := json.Unmarshal(v, &ev); err != nil {
+				return err
+			}
+			if err := mv.event(&ev); err != nil {
 				return err
 			}
 			evs = append(evs, ev)

@@ -22,8 +22,9 @@ func (s *Store) Active() (runs []checks.Run, jobs map[string][]checks.Job, lastS
 		if k, _ := tx.Bucket(bucketRuns).Cursor().Last(); k != nil {
 			lastSeq = binary.BigEndian.Uint64(k)
 		}
+		mv := movesIn(tx)
 		return tx.Bucket(bucketActive).ForEach(func(k, _ []byte) error {
-			run, err := runAt(tx, k)
+			run, err := runAt(tx, mv, k)
 			if err != nil {
 				return err
 			}
@@ -39,14 +40,16 @@ func (s *Store) Active() (runs []checks.Run, jobs map[string][]checks.Job, lastS
 }
 
 // Run is the run id. The error is of kind checks.KindNotFound when there is
-// none.
+// none. Its repositories, its pull request's and its installation are those
+// of the newest move of each, unless the run was created after that. So it is
+// with every run that is read.
 func (s *Store) Run(id string) (run checks.Run, err error) {
 	err = s.db.View(func(tx *bolt.Tx) error {
-		seq, _, err := runSeq(tx, id)
+		seq, err := runSeq(tx, id)
 		if err != nil {
 			return err
 		}
-		run, err = runAt(tx, seqKey(seq))
+		run, err = runAt(tx, movesIn(tx), seqKey(seq))
 		return err
 	})
 	if err != nil {
@@ -59,7 +62,7 @@ func (s *Store) Run(id string) (run checks.Run, err error) {
 // checks.KindNotFound when there is no such run.
 func (s *Store) Jobs(run string) (jobs []checks.Job, err error) {
 	err = s.db.View(func(tx *bolt.Tx) error {
-		seq, _, err := runSeq(tx, run)
+		seq, err := runSeq(tx, run)
 		if err != nil {
 			return err
 		}
@@ -76,7 +79,7 @@ func (s *Store) Jobs(run string) (jobs []checks.Job, err error) {
 // none.
 func (s *Store) Job(id checks.JobID) (job checks.Job, err error) {
 	err = s.db.View(func(tx *bolt.Tx) error {
-		seq, _, err := runSeq(tx, id.Run)
+		seq, err := runSeq(tx, id.Run)
 		if err != nil {
 			return err
 		}
@@ -100,9 +103,10 @@ func (s *Store) RunsOf(repo int64, headSHA string) (runs []checks.Run, err error
 	}
 	prefix := headKey(repo, headSHA)
 	err = s.db.View(func(tx *bolt.Tx) error {
+		mv := movesIn(tx)
 		c := tx.Bucket(bucketHeads).Cursor()
 		for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
-			run, err := runAt(tx, k[len(prefix):])
+			run, err := runAt(tx, mv, k[len(prefix):])
 			if err != nil {
 				return err
 			}
@@ -120,10 +124,14 @@ func (s *Store) RunsOf(repo int64, headSHA string) (runs []checks.Run, err error
 // Recent are the newest limit runs, newest first. A limit below 1 gives none.
 func (s *Store) Recent(limit int) (runs []checks.Run, err error) {
 	err = s.db.View(func(tx *bolt.Tx) error {
+		mv := movesIn(tx)
 		c := tx.Bucket(bucketRuns).Cursor()
 		for k, v := c.Last(); k != nil && len(runs) < limit; k, v = c.Prev() {
 			var run checks.Run
 			if err := json.Unmarshal(v, &run); err != nil {
+				return err
+			}
+			if err := mv.run(&run); err != nil {
 				return err
 			}
 			runs = append(runs, run)
@@ -136,12 +144,16 @@ func (s *Store) Recent(limit int) (runs []checks.Run, err error) {
 	return runs, nil
 }
 
-func runAt(tx *bolt.Tx, key []byte) (run checks.Run, err error) {
+// runAt is the run whose Seq is key, up to date with mv.
+func runAt(tx *bolt.Tx, mv *moves, key []byte) (run checks.Run, err error) {
 	found, err := getJSON(tx.Bucket(bucketRuns), key, &run)
-	if err == nil && !found {
-		err = fmt.Errorf("the store has no run %x that its index names", key)
+	switch {
+	case err != nil:
+		return run, err
+	case !found:
+		return run, fmt.Errorf("the store has no run %x that its index names", key)
 	}
-	return run, err
+	return run, mv.run(&run)
 }
 
 func jobsOf(tx *bolt.Tx, run uint64) ([]checks.Job, error) {

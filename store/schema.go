@@ -10,7 +10,7 @@ import (
 	"github.com/dudesons/loktar/checks"
 )
 
-// The buckets of schema 1. Numbers in keys are big-endian, so that the order
+// The buckets. Numbers in keys are big-endian, so that the order
 // of the keys is the order of the numbers. Records are JSON.
 var (
 	bucketMeta = []byte("meta") // schema, instance
@@ -20,7 +20,7 @@ var (
 	bucketExpiry     = []byte("expiry")     // time of planning, GUID -> nothing
 
 	bucketRuns   = []byte("runs")   // Seq -> run
-	bucketRunIDs = []byte("runids") // run's id -> Seq, key in heads
+	bucketRunIDs = []byte("runids") // run's id -> Seq, key in heads, key in targets
 	bucketActive = []byte("active") // Seq of unfinished runs -> nothing
 	bucketHeads  = []byte("heads")  // repository's id, head SHA, Seq -> nothing
 	bucketJobs   = []byte("jobs")   // Seq of the run, package -> job
@@ -30,6 +30,12 @@ var (
 	bucketDiscards = []byte("discards") // sequence -> discard
 
 	bucketDurations = []byte("durations") // repository's id, package -> duration
+
+	// Since schema 2.
+	bucketTargets  = []byte("targets")  // target, Seq -> nothing
+	bucketReplies  = []byte("replies")  // sequence -> reply
+	bucketReplyIDs = []byte("replyids") // GUID of a reply's delivery -> sequence
+	bucketMoves    = []byte("moves")    // repository's id -> move
 )
 
 var (
@@ -40,19 +46,34 @@ var (
 // migrations bring a file from schema i to schema i+1. A new file is schema 0.
 var migrations = []func(*bolt.Tx) error{
 	createSchema1,
+	createSchema2,
 }
 
 func createSchema1(tx *bolt.Tx) error {
-	for _, name := range [][]byte{
-		bucketMeta, bucketInbox, bucketDeliveries, bucketExpiry,
+	err := createBuckets(tx, bucketMeta, bucketInbox, bucketDeliveries, bucketExpiry,
 		bucketRuns, bucketRunIDs, bucketActive, bucketHeads, bucketJobs,
-		bucketOutbox, bucketChecks, bucketDiscards, bucketDurations,
-	} {
+		bucketOutbox, bucketChecks, bucketDiscards, bucketDurations)
+	if err != nil {
+		return err
+	}
+	return tx.Bucket(bucketMeta).Put(keyInstance, []byte(newInstanceID()))
+}
+
+// createSchema2 adds the index of targets, replies and moves.
+func createSchema2(tx *bolt.Tx) error {
+	if err := createBuckets(tx, bucketTargets, bucketReplies, bucketReplyIDs, bucketMoves); err != nil {
+		return err
+	}
+	return indexTargets(tx)
+}
+
+func createBuckets(tx *bolt.Tx, names ...[]byte) error {
+	for _, name := range names {
 		if _, err := tx.CreateBucket(name); err != nil {
 			return fmt.Errorf("create bucket %s: %w", name, err)
 		}
 	}
-	return tx.Bucket(bucketMeta).Put(keyInstance, []byte(newInstanceID()))
+	return nil
 }
 
 // migrate brings db to the last schema, in one transaction.

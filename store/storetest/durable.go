@@ -30,6 +30,7 @@ func testReopen(t *testing.T, open Open) {
 		t.Fatalf("instance %q is too short to be random", instance)
 	}
 	r := run(1, shaA)
+	r.PullRequest = pull(5)
 	lib := job(r, 0, "lib")
 	accept(t, s, event("planned"), true)
 	accept(t, s, event("pending"), true)
@@ -40,7 +41,10 @@ func testReopen(t *testing.T, open Open) {
 		Jobs:      []checks.Job{lib},
 		Dirty:     []checks.CheckKey{key(r, "lib"), key(r, "api")},
 		Durations: []checks.PackageDuration{{Repo: 11, Package: "lib", Duration: time.Minute}},
+		Replies:   []checks.Reply{reply("planned"), reply("earlier")},
+		Moves:     []checks.Move{move(12, "fay", "spoon", 9, someTime)},
 	}))
+	must(t, s.ReplyDone(t.Context(), "earlier"))
 	rows := get(s.Outbox(9))(t)
 	must(t, s.Delivered(t.Context(), key(r, "lib"), rows[0].Rev, 501))
 	mustClose(t, s)
@@ -62,6 +66,12 @@ func testReopen(t *testing.T, open Open) {
 	same(t, "outbox", get(s.Outbox(9))(t), rows[1:])
 	same(t, "check run id", get(s.CheckRunID(key(r, "lib")))(t), int64(501))
 	same(t, "durations", get(s.Durations(11))(t), map[string]time.Duration{"lib": time.Minute})
+	same(t, "replies", get(s.Replies(9))(t), []checks.Reply{reply("planned")})
+	latest(t, s, checks.Target{Repo: 11, Pull: 5}, &r)
+	old := run(2, shaA)
+	old.Repo.ID = 12
+	must(t, s.Commit(t.Context(), checks.Commit{Runs: []checks.Run{old}}))
+	same(t, "moved", get(s.Run(old.ID))(t).Repo, checks.Repo{ID: 12, Owner: "fay", Name: "spoon"})
 
 	// Revisions go on where they were, though the newest row is gone.
 	dirty(t, s, key(r, "lib"))
@@ -86,6 +96,11 @@ func testContext(t *testing.T, open Open) {
 	if err := s.Commit(ctx, checks.Commit{Runs: []checks.Run{run(1, shaA)}}); !errors.Is(err, context.Canceled) {
 		t.Fatalf("commit with an ended context: %v", err)
 	}
+	must(t, s.Commit(t.Context(), checks.Commit{Replies: []checks.Reply{reply("g")}}))
+	if err := s.ReplyDone(ctx, "g"); !errors.Is(err, context.Canceled) {
+		t.Fatalf("reply done with an ended context: %v", err)
+	}
+	same(t, "replies", get(s.Replies(9))(t), []checks.Reply{reply("g")})
 	settled(t, s, "g", false, false, "")
 	same(t, "recent", get(s.Recent(9))(t), []checks.Run{})
 }
@@ -113,8 +128,14 @@ func testConcurrency(t *testing.T, open Open) {
 				mu.Unlock()
 
 				r := run(uint64(w*rounds+i+1), shaA)
-				if err := s.Commit(t.Context(), checks.Commit{Runs: []checks.Run{r}, Dirty: []checks.CheckKey{key(r, "lib")}}); err != nil {
+				answer := reply(r.Delivery)
+				if err := s.Commit(t.Context(), checks.Commit{Runs: []checks.Run{r}, Dirty: []checks.CheckKey{key(r, "lib")}, Replies: []checks.Reply{answer}}); err != nil {
 					return err
+				}
+				if w%2 == 0 {
+					if err := s.ReplyDone(t.Context(), r.Delivery); err != nil {
+						return err
+					}
 				}
 				bad := r
 				bad.ID = "bad-" + r.ID
@@ -150,6 +171,7 @@ func testConcurrency(t *testing.T, open Open) {
 	}
 	same(t, "pending", len(get(s.Pending(1000))(t)), rounds)
 	same(t, "runs", len(get(s.Recent(1000))(t)), workers*rounds)
+	same(t, "replies", len(get(s.Replies(1000))(t)), workers/2*rounds)
 	rows := get(s.Outbox(1000))(t)
 	same(t, "rows", len(rows), workers*rounds)
 	for _, r := range rows {

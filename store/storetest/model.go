@@ -10,16 +10,19 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/store"
 )
 
 // model is a store in plain maps, as simple as its promises.
 type model struct {
-	inbox []checks.Event
-	notes map[string]*string // by GUID; nil while pending
-	runs  map[uint64]checks.Run
-	jobs  map[checks.JobID]checks.Job
-	rows  []checks.OutboxRow // Rev is what the store said last
-	ids   map[checks.CheckKey]int64
+	inbox   []checks.Event
+	known   map[string]store.DeliveryRecord // by GUID
+	runs    map[uint64]checks.Run
+	jobs    map[checks.JobID]checks.Job
+	rows    []checks.OutboxRow // Rev is what the store said last
+	ids     map[checks.CheckKey]int64
+	replies []checks.Reply
+	moves   map[int64]checks.Move
 }
 
 // modelTest is a store and its model going the same way.
@@ -32,6 +35,10 @@ type modelTest struct {
 var (
 	modelGUIDs = []string{"g0", "g1", "g2", "g3", "g4"}
 	modelNames = []string{"api", "lib", "web"}
+	modelSHAs  = []string{shaA, shaB}
+	modelRepos = []checks.Repo{{ID: 11, Owner: "acme", Name: "shop"}, {ID: 12, Owner: "fay", Name: "fork"}}
+	modelPulls = []int{5, 6}
+	modelRefs  = []string{"refs/heads/main", "refs/heads/main2"}
 )
 
 // testModel takes random steps, reopening included, and after each compares
@@ -42,7 +49,8 @@ func testModel(t *testing.T, open Open) {
 		n++
 		dir := fmt.Sprintf("%s/%d", base, n)
 		m := &modelTest{clock: newClock(), model: model{
-			notes: map[string]*string{},
+			known: map[string]store.DeliveryRecord{},
+			moves: map[int64]checks.Move{},
 			runs:  map[uint64]checks.Run{},
 			jobs:  map[checks.JobID]checks.Job{},
 			ids:   map[checks.CheckKey]int64{},
@@ -55,6 +63,7 @@ func testModel(t *testing.T, open Open) {
 			"commit":  m.commit,
 			"deliver": m.deliver,
 			"discard": m.discard,
+			"answer":  m.answer,
 			"wait": func(t *rapid.T) {
 				m.clock.advance(time.Duration(rapid.IntRange(1, 3600).Draw(t, "seconds")) * time.Second)
 			},
@@ -66,15 +75,52 @@ func testModel(t *testing.T, open Open) {
 	})
 }
 
+// drawTime draws one of few times, so that moves are before, at and after
+// what they are about.
+func drawTime(t *rapid.T) time.Time {
+	return someTime.Add(time.Duration(rapid.IntRange(0, 3).Draw(t, "hour")) * time.Hour)
+}
+
+func drawRepo(t *rapid.T) checks.Repo { return rapid.SampledFrom(modelRepos).Draw(t, "repo") }
+
+func drawPull(t *rapid.T, base checks.Repo) *checks.PullRequest {
+	pr := pull(rapid.SampledFrom(modelPulls).Draw(t, "pull"))
+	pr.Base.Repo, pr.Head.Repo = base, drawRepo(t)
+	return pr
+}
+
 func (m *modelTest) accept(t *rapid.T) {
 	ev := event(rapid.SampledFrom(modelGUIDs).Draw(t, "guid"))
-	ev.HeadSHA = rapid.SampledFrom([]string{shaA, shaB}).Draw(t, "sha")
-	_, known := m.notes[ev.Delivery]
+	ev.HeadSHA = rapid.SampledFrom(modelSHAs).Draw(t, "sha")
+	ev.Repo, ev.Received = drawRepo(t), drawTime(t)
+	ev.PullRequest = drawPull(t, ev.Repo)
+	_, known := m.known[ev.Delivery]
 	accept(t, m.s, ev, !known)
 	if !known {
-		m.notes[ev.Delivery] = nil
+		m.known[ev.Delivery] = store.DeliveryRecord{Received: ev.Received, Pending: true}
 		m.inbox = append(m.inbox, ev)
 	}
+}
+
+func (m *modelTest) drawRun(t *rapid.T) checks.Run {
+	r := run(rapid.Uint64Range(1, 4).Draw(t, "seq"), rapid.SampledFrom(modelSHAs).Draw(t, "sha"))
+	r.Repo, r.Installation, r.Created = drawRepo(t), 7, drawTime(t)
+	switch rapid.IntRange(0, 4).Draw(t, "kind") {
+	case 0, 1:
+		r.PullRequest = drawPull(t, r.Repo)
+	case 2:
+		r.Push = &checks.Push{Ref: rapid.SampledFrom(modelRefs).Draw(t, "ref")}
+	case 3:
+		r.MergeGroup = &checks.MergeGroup{HeadRef: rapid.SampledFrom(modelRefs).Draw(t, "ref")}
+	}
+	r.Outdated = rapid.SampledFrom([]string{"", "", shaA}).Draw(t, "outdated")
+	if rapid.Bool().Draw(t, "finished") {
+		r.Finished = m.clock.now()
+	}
+	if rapid.IntRange(0, 9).Draw(t, "taken") == 0 {
+		r.ID = "impostor"
+	}
+	return r
 }
 
 // commit draws a commit that may be refused, and works out whether it is.
@@ -84,18 +130,10 @@ func (m *modelTest) commit(t *rapid.T) {
 	if rapid.Bool().Draw(t, "plans") {
 		c.Planned = rapid.SampledFrom(modelGUIDs).Draw(t, "guid")
 		c.Note = rapid.SampledFrom([]string{"", "run", "no run"}).Draw(t, "note")
-		note, known := m.notes[c.Planned]
-		ok = ok && known && note == nil
+		ok = ok && m.known[c.Planned].Pending
 	}
 	for range rapid.IntRange(0, 2).Draw(t, "runs") {
-		r := run(rapid.Uint64Range(1, 4).Draw(t, "seq"), rapid.SampledFrom([]string{shaA, shaB}).Draw(t, "sha"))
-		if rapid.Bool().Draw(t, "finished") {
-			r.Finished = m.clock.now()
-		}
-		if rapid.IntRange(0, 9).Draw(t, "taken") == 0 {
-			r.ID = "impostor"
-		}
-		c.Runs = append(c.Runs, r)
+		c.Runs = append(c.Runs, m.drawRun(t))
 	}
 	runs := map[uint64]checks.Run{}
 	for _, r := range c.Runs {
@@ -117,6 +155,16 @@ func (m *modelTest) commit(t *rapid.T) {
 	for range rapid.IntRange(0, 3).Draw(t, "dirty") {
 		of := run(rapid.Uint64Range(1, 2).Draw(t, "of"), shaA)
 		c.Dirty = append(c.Dirty, key(of, rapid.SampledFrom(modelNames).Draw(t, "name")))
+	}
+	for range rapid.SampledFrom([]int{0, 0, 1, 2}).Draw(t, "replies") {
+		r := reply(rapid.SampledFrom(modelGUIDs).Draw(t, "answered"))
+		r.Repo, r.Since = drawRepo(t), drawTime(t)
+		ok = ok && replyTo(m.replies, r.Delivery) < 0 && replyTo(c.Replies, r.Delivery) < 0
+		c.Replies = append(c.Replies, r)
+	}
+	for range rapid.SampledFrom([]int{0, 0, 0, 1, 2}).Draw(t, "moves") {
+		owner := rapid.SampledFrom([]string{"globex", "initech"}).Draw(t, "owner")
+		c.Moves = append(c.Moves, move(drawRepo(t).ID, owner, "store", rapid.Int64Range(8, 9).Draw(t, "installation"), drawTime(t)))
 	}
 
 	err := m.s.Commit(t.Context(), c)
@@ -143,7 +191,7 @@ func (m *modelTest) impostorAt(runs map[uint64]checks.Run, seq uint64) bool {
 
 func (m *modelTest) apply(t *rapid.T, c checks.Commit) {
 	if c.Planned != "" {
-		m.notes[c.Planned] = &c.Note
+		m.known[c.Planned] = store.DeliveryRecord{Received: m.known[c.Planned].Received, Note: c.Note}
 		m.inbox = slices.DeleteFunc(m.inbox, func(ev checks.Event) bool { return ev.Delivery == c.Planned })
 	}
 	for _, r := range c.Runs {
@@ -155,6 +203,12 @@ func (m *modelTest) apply(t *rapid.T, c checks.Commit) {
 	for _, k := range c.Dirty {
 		if m.row(k) < 0 {
 			m.rows = append(m.rows, checks.OutboxRow{Key: k, Since: m.clock.now(), CheckRunID: m.ids[k]})
+		}
+	}
+	m.replies = append(m.replies, c.Replies...)
+	for _, mv := range c.Moves {
+		if !m.moves[mv.Repo.ID].At.After(mv.At) {
+			m.moves[mv.Repo.ID] = mv
 		}
 	}
 	// A revision is the store's choice, as long as it grows with each change.
@@ -207,62 +261,12 @@ func (m *modelTest) discard(t *rapid.T) {
 	m.drop(r, rev)
 }
 
-// compare reads everything and compares it with the model.
-func (m *modelTest) compare(t *rapid.T) {
-	same(t, "pending", get(m.s.Pending(math.MaxInt))(t), m.inbox)
-	for _, g := range modelGUIDs {
-		note, known := m.notes[g]
-		text := ""
-		if note != nil {
-			text = *note
-		}
-		settled(t, m.s, g, known, known && note == nil, text)
-	}
-	same(t, "outbox", get(m.s.Outbox(math.MaxInt))(t), m.rows)
-	for _, seq := range []uint64{1, 2} {
-		for _, name := range modelNames {
-			k := key(run(seq, shaA), name)
-			same(t, "id of "+k.String(), get(m.s.CheckRunID(k))(t), m.ids[k])
-		}
-	}
-	m.compareRuns(t)
+func replyTo(all []checks.Reply, guid string) int {
+	return slices.IndexFunc(all, func(r checks.Reply) bool { return r.Delivery == guid })
 }
 
-func (m *modelTest) compareRuns(t *rapid.T) {
-	var all, active []checks.Run
-	of := map[string][]checks.Run{}
-	jobs, last := map[string][]checks.Job{}, uint64(0)
-	for seq := uint64(4); seq >= 1; seq-- {
-		r, ok := m.runs[seq]
-		if !ok {
-			continue
-		}
-		last = max(last, seq)
-		all = append(all, r)
-		of[r.HeadSHA] = append(of[r.HeadSHA], r)
-		var its []checks.Job
-		for i, name := range modelNames {
-			j, ok := m.jobs[checks.JobID{Run: r.ID, Package: name}]
-			if ok {
-				its = append(its, j)
-				same(t, "job", get(m.s.Job(j.ID()))(t), j)
-			} else if _, err := m.s.Job(checks.JobID{Run: r.ID, Package: name}); checks.KindOf(err) != checks.KindNotFound {
-				t.Fatalf("job %d of %s: %v, want none", i, r.ID, err)
-			}
-		}
-		same(t, "run", get(m.s.Run(r.ID))(t), r)
-		same(t, "jobs", get(m.s.Jobs(r.ID))(t), its)
-		if !r.Done() {
-			active = append(active, r)
-			jobs[r.ID] = its
-		}
-	}
-	slices.Reverse(active)
-	gotRuns, gotJobs, gotLast, err := m.s.Active()
-	must(t, err)
-	same(t, "active", []any{gotRuns, gotJobs, gotLast}, []any{active, jobs, last})
-	same(t, "recent", get(m.s.Recent(math.MaxInt))(t), all)
-	for _, sha := range []string{shaA, shaB} {
-		same(t, "runs of "+sha, get(m.s.RunsOf(11, sha))(t), of[sha])
-	}
+func (m *modelTest) answer(t *rapid.T) {
+	guid := rapid.SampledFrom(modelGUIDs).Draw(t, "guid")
+	must(t, m.s.ReplyDone(t.Context(), guid))
+	m.replies = slices.DeleteFunc(m.replies, func(r checks.Reply) bool { return r.Delivery == guid })
 }

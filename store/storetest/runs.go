@@ -113,6 +113,8 @@ func testRefusals(t *testing.T, open Open) {
 			checks.Commit{Dirty: []checks.CheckKey{{Run: r1.ID}}}, checks.KindRefused},
 		"a duration without a package": {
 			checks.Commit{Durations: []checks.PackageDuration{{Repo: 1, Duration: 1}}}, checks.KindRefused},
+		"a reply without a delivery": {checks.Commit{Replies: []checks.Reply{reply("")}}, checks.KindRefused},
+		"a move without an owner":    {checks.Commit{Moves: []checks.Move{move(11, "", "b", 8, someTime)}}, checks.KindRefused},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := tt.commit
@@ -120,6 +122,8 @@ func testRefusals(t *testing.T, open Open) {
 			c.Runs = append([]checks.Run{r2}, c.Runs...)
 			c.Dirty = append([]checks.CheckKey{key(r2, "lib")}, c.Dirty...)
 			c.Durations = append([]checks.PackageDuration{{Repo: 11, Package: "lib", Duration: 1}}, c.Durations...)
+			c.Replies = append([]checks.Reply{reply("g")}, c.Replies...)
+			c.Moves = append([]checks.Move{move(11, "globex", "store", 8, someTime)}, c.Moves...)
 			wantKind(t, s.Commit(t.Context(), c), tt.kind)
 
 			_, err := s.Run(r2.ID)
@@ -127,6 +131,7 @@ func testRefusals(t *testing.T, open Open) {
 			same(t, "recent", get(s.Recent(9))(t), []checks.Run{r1})
 			same(t, "outbox", get(s.Outbox(9))(t), []checks.OutboxRow{})
 			same(t, "durations", get(s.Durations(11))(t), map[string]time.Duration{})
+			same(t, "replies", get(s.Replies(9))(t), []checks.Reply{})
 			settled(t, s, "g", true, true, "")
 		})
 	}

@@ -32,12 +32,16 @@ type Store interface {
 	Job(id checks.JobID) (checks.Job, error)
 	RunsOf(repo int64, headSHA string) ([]checks.Run, error)
 	Recent(limit int) ([]checks.Run, error)
+	Latest(t checks.Target) (run checks.Run, found bool, err error)
 	Durations(repo int64) (map[string]time.Duration, error)
 
 	Outbox(limit int) ([]checks.OutboxRow, error)
 	Delivered(ctx context.Context, key checks.CheckKey, rev uint64, checkRunID int64) error
 	Discard(ctx context.Context, key checks.CheckKey, rev uint64, why string) error
 	CheckRunID(key checks.CheckKey) (int64, error)
+
+	Replies(limit int) ([]checks.Reply, error)
+	ReplyDone(ctx context.Context, delivery string) error
 }
 
 // Open opens the store that lives in dir, an empty folder the first time. now
@@ -54,10 +58,13 @@ func Run(t *testing.T, open Open) {
 		{"Inbox", testInbox},
 		{"Expiry", testExpiry},
 		{"Runs", testRuns},
+		{"Targets", testTargets},
 		{"LargeRun", testLargeRun},
 		{"Refusals", testRefusals},
 		{"Durations", testDurations},
 		{"Outbox", testOutbox},
+		{"Replies", testReplies},
+		{"Moves", testMoves},
 		{"Reopen", testReopen},
 		{"Context", testContext},
 		{"Concurrency", testConcurrency},
