@@ -32,6 +32,27 @@ type Move struct {
 	At           time.Time
 }
 
+// Apply has a run that was made before speak of the repository as m does.
+func (m Move) Apply(run *Run) {
+	if run.Repo.ID != m.Repo.ID || run.Created.After(m.At) {
+		return
+	}
+	run.Repo, run.Installation = m.Repo, m.Installation
+	if run.PullRequest != nil {
+		pr := *run.PullRequest
+		m.rename(&pr)
+		run.PullRequest = &pr
+	}
+}
+
+func (m Move) rename(pr *PullRequest) {
+	for _, ref := range []*Ref{&pr.Base, &pr.Head} {
+		if ref.Repo.ID == m.Repo.ID {
+			ref.Repo = m.Repo
+		}
+	}
+}
+
 // Reply is the answer to a comment: a reaction to it and, when Body is not
 // empty, one comment.
 type Reply struct {

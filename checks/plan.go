@@ -111,8 +111,12 @@ type PlannedJob struct {
 type Plan struct {
 	// Jobs are in dependency order: what a job needs comes before it.
 	Jobs []PlannedJob
+	// None says why nothing is to be done: no run is made. All else is zero.
+	None string
 	// Verdict ends the run at once; all jobs have a Result then.
 	Verdict *Verdict
+	// Approved is who let this commit of a fork run, where that was needed.
+	Approved *User
 	// Unaffected are the names of the packages that are not in Jobs, sorted.
 	Unaffected []string
 	// Unowned are changed files that affect no package and that `ignore` does

@@ -3,21 +3,20 @@ package engine
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/dudesons/loktar/checks"
-	"github.com/dudesons/loktar/checks/markdown"
+	"github.com/dudesons/loktar/checks/command"
 	"github.com/dudesons/loktar/checks/plan"
 )
 
 // begin makes a run of a planned event: the run, its jobs, what it takes the
 // place of and what GitHub is to be told, in one step.
 func (e *Engine) begin(ctx context.Context, p planned) {
-	l := laneOf(p.event)
-	delete(e.planning, l)
+	t := p.event.Target()
+	delete(e.planning, t)
 	if p.err != nil {
 		if ctx.Err() != nil {
 			return // the shutdown ended its planning; it is still pending
@@ -29,12 +28,24 @@ func (e *Engine) begin(ctx context.Context, p planned) {
 	}
 	delete(e.retries, p.event.Delivery)
 	// Only then is there something to read: the inbox may be long.
-	e.stale = e.stale || e.queue[l]
+	e.stale = e.stale || e.queue[t]
+
+	if p.plan.None != "" {
+		e.none(ctx, p)
+		return
+	}
+	if e.raced(ctx, p) {
+		return
+	}
 
 	now := time.Now().UTC()
 	a := e.newRun(p, now)
-	d := e.supersede(a, p)
+	d := dropped{Commit: e.keepApart(a)}
+	e.supersede(a, p, &d)
 	d.Planned, d.Note = p.event.Delivery, a.run.ID
+	if p.event.Kind == checks.EventCommand {
+		d.Replies = append(d.Replies, reply(p.event, now, checks.ReactionDone, command.Started(a.run, a.jobs)))
+	}
 	d.Runs = append(d.Runs, a.run)
 	for _, j := range a.jobs {
 		d.Jobs = append(d.Jobs, *j)
@@ -58,21 +69,34 @@ func (e *Engine) begin(ctx context.Context, p planned) {
 	ev.Msg("planned")
 }
 
+// none ends an event whose plan is to do nothing.
+func (e *Engine) none(ctx context.Context, p planned) {
+	switch {
+	case p.event.Kind == checks.EventCommand:
+		e.answer(ctx, p.event, checks.ReactionConfused, "Nothing is to be done: "+p.plan.None+".")
+	case p.rerunOf != nil:
+		e.remark(ctx, p.event, *p.rerunOf, who(p.event.Sender)+" asked for a re-run. Nothing was run: "+p.plan.None+".")
+	default:
+		e.pass(ctx, p.event, p.plan.None)
+	}
+}
+
 // newRun turns a plan into a run and its jobs.
 func (e *Engine) newRun(p planned, now time.Time) *activeRun {
 	e.seq++
-	ev, pl := p.event, p.plan
+	ev, terms, pl := p.event, p.terms, p.plan
 	run := checks.Run{
 		ID: strings.ToLower(rand.Text()), Seq: e.seq,
 		Delivery: ev.Delivery, Trigger: ev.Name, Sender: ev.Sender,
-		Installation: ev.Installation, Repo: ev.Repo, PullRequest: ev.PullRequest,
-		HeadSHA: ev.HeadSHA, BaseSHA: p.change.BaseSHA, Tree: p.change.Tree,
-		Created: now, Verdict: pl.Verdict,
+		Installation: ev.Installation, Repo: ev.Repo,
+		PullRequest: terms.PullRequest, Push: terms.Push, MergeGroup: terms.MergeGroup,
+		HeadSHA: terms.HeadSHA, BaseSHA: p.change.BaseSHA, Tree: p.change.Tree,
+		Created: now, Verdict: pl.Verdict, Approved: pl.Approved,
 		Unaffected: pl.Unaffected, Unowned: pl.Unowned, UnownedCount: pl.UnownedCount,
 		Ignored: pl.Ignored, Warnings: pl.Warnings, Notes: pl.Notes,
 	}
 	if old := p.rerunOf; old != nil {
-		run.RerunOf, run.PullRequest, run.HeadSHA = old.ID, old.PullRequest, old.HeadSHA
+		run.RerunOf, run.Outdated = old.ID, e.outdated(old)
 		if p.change.Tree == "" && pl.Verdict == nil {
 			run.BaseSHA, run.Tree = old.BaseSHA, old.Tree
 		}
@@ -114,17 +138,27 @@ func (e *Engine) index(a *activeRun) {
 	a.paths = plan.RemainingPath(a.jobs, past)
 }
 
-// supersede drops what a new run takes the place of: for a new push all that
-// is unfinished of the pull request, for a re-run the same packages of the same
-// commit only. The pull request may have a newer commit by now, whose checks
-// count and go on.
-func (e *Engine) supersede(a *activeRun, p planned) dropped {
+// supersede drops what a new run takes the place of: for a new state of a pull
+// request all that is unfinished of it, and of a push of the same commit; for
+// a re-run the same packages of the same commit only. The pull request may
+// have a newer commit by now, whose checks count and go on. A push never takes
+// the place of an earlier one: it tests its own commits alone.
+func (e *Engine) supersede(a *activeRun, p planned, d *dropped) {
 	detail := fmt.Sprintf("A newer run of this pull request took its place, at %.7s.", a.run.HeadSHA)
-	return e.drop(checks.OutcomeSuperseded, detail, func(r *checks.Run, j *checks.Job) bool {
-		if !samePull(r, a.run.Repo.ID, a.run.PullRequest) {
+	if a.run.PullRequest == nil {
+		detail = "A newer run of this commit took its place."
+	}
+	t := a.run.Target()
+	e.dropInto(d, checks.OutcomeSuperseded, detail, func(r *checks.Run, j *checks.Job) bool {
+		switch {
+		case r.Repo.ID != t.Repo:
 			return false
+		case p.rerunOf != nil:
+			return r.Target() == t && r.HeadSHA == a.run.HeadSHA && a.byName[j.Package.Name] != nil
+		case r.Push != nil && a.run.PullRequest != nil:
+			return r.HeadSHA == a.run.HeadSHA && !a.run.Untrusted()
 		}
-		return p.rerunOf == nil || r.HeadSHA == a.run.HeadSHA && a.byName[j.Package.Name] != nil
+		return t.Pull != 0 && r.Target() == t
 	})
 }
 
@@ -132,12 +166,18 @@ func (e *Engine) supersede(a *activeRun, p planned) dropped {
 type dropped struct {
 	checks.Commit
 	running []checks.JobID // they end when their attempt was stopped
+	dropped int            // how many jobs they are, running or not
 }
 
 // drop ends the unfinished jobs that match. The changes are in memory at
 // once; the caller commits the step and then calls stop.
 func (e *Engine) drop(o checks.Outcome, detail string, match func(*checks.Run, *checks.Job) bool) dropped {
 	var d dropped
+	e.dropInto(&d, o, detail, match)
+	return d
+}
+
+func (e *Engine) dropInto(d *dropped, o checks.Outcome, detail string, match func(*checks.Run, *checks.Job) bool) {
 	now := time.Now().UTC()
 	for id, a := range e.active {
 		touched := false
@@ -146,6 +186,7 @@ func (e *Engine) drop(o checks.Outcome, detail string, match func(*checks.Run, *
 				continue
 			}
 			touched = true
+			d.dropped++
 			if j.Drop(o, detail, now) {
 				d.running = append(d.running, j.ID())
 			} else {
@@ -158,7 +199,6 @@ func (e *Engine) drop(o checks.Outcome, detail string, match func(*checks.Run, *
 		}
 		e.settle(a, &d.Commit, now)
 	}
-	return d
 }
 
 // settle holds back what an end in a run holds back, finishes the run if all
@@ -183,74 +223,4 @@ func (e *Engine) stop(d dropped) {
 			cancel(errUnwanted)
 		}
 	}
-}
-
-// rerun plans an event that asks for an earlier run again, from that run.
-func (e *Engine) rerun(ctx context.Context, ev checks.Event) {
-	old, err := e.earlier(ev)
-	p := planned{event: ev, rerunOf: &old}
-	if err == nil {
-		var jobs []checks.Job
-		if jobs, err = e.o.Store.Jobs(old.ID); err == nil {
-			p.plan, err = plan.Rerun(old, jobs, ev)
-		}
-	}
-	switch {
-	case err == nil:
-		e.begin(ctx, p)
-	case errors.Is(err, plan.ErrReplan):
-		e.load(ctx, ev, &old)
-	case checks.KindOf(err) == checks.KindNotFound && ev.HeadSHA != "":
-		log := eventLog(e.o.Log, ev)
-		log.Warn().Err(err).Msg("nothing to run again")
-		e.begin(ctx, planned{event: ev, plan: unknownPlan(err)})
-	default:
-		log := eventLog(e.o.Log, ev)
-		log.Warn().Err(err).Msg("nothing to run again")
-		e.commit(ctx, checks.Commit{Planned: ev.Delivery, Note: err.Error()})
-	}
-}
-
-// unknownPlan is the visible end of a re-run of what we do not know.
-func unknownPlan(err error) checks.Plan {
-	return checks.Plan{Verdict: &checks.Verdict{
-		Conclusion: checks.ConclusionActionRequired,
-		Title:      "There is nothing to run again",
-		Summary: markdown.Text(checks.PublicText(err, "Nothing is known of it.")) +
-			"\n\nPush a commit, or close the pull request and open it again: that starts a new run.",
-	}}
-}
-
-// earlier finds the newest run that an event asks to run again, by our own
-// map: GitHub leaves pull_requests empty for forks.
-func (e *Engine) earlier(ev checks.Event) (checks.Run, error) {
-	var named *checks.Run
-	if ev.CheckRun != nil {
-		id, _, _ := strings.Cut(ev.CheckRun.ExternalID, "/")
-		r, err := e.o.Store.Run(id)
-		if err != nil {
-			return r, checks.Errorf(checks.KindOf(err), fmt.Errorf("find the run of check run %d: %w", ev.CheckRun.ID, err),
-				"This server does not know the run that the check %q is of.", ev.CheckRun.Name)
-		}
-		if r.Repo.ID != ev.Repo.ID {
-			return r, fmt.Errorf("check run %d names a run of another repository", ev.CheckRun.ID)
-		}
-		named = &r
-		ev.HeadSHA = r.HeadSHA
-	}
-	runs, err := e.o.Store.RunsOf(ev.Repo.ID, ev.HeadSHA)
-	if err != nil {
-		return checks.Run{}, fmt.Errorf("find runs of commit %s: %w", ev.HeadSHA, err)
-	}
-	for _, r := range runs {
-		if named == nil || samePull(&r, named.Repo.ID, named.PullRequest) {
-			return r, nil
-		}
-	}
-	return checks.Run{}, checks.Errorf(checks.KindNotFound, nil, "This server does not know a run of the commit %.40s.", ev.HeadSHA)
-}
-
-// samePull reports whether a run is of that pull request.
-func samePull(r *checks.Run, repo int64, pull *checks.PullRequest) bool {
-	return r.Repo.ID == repo && r.PullRequest != nil && pull != nil && r.PullRequest.Number == pull.Number
 }

@@ -30,15 +30,30 @@ type Store interface {
 	Jobs(run string) ([]checks.Job, error)
 	// RunsOf lists the runs of a commit, newest first.
 	RunsOf(repo int64, headSHA string) ([]checks.Run, error)
+	// Latest is the newest run of a target that was not outdated when it was
+	// made, and whether there is one.
+	Latest(t checks.Target) (run checks.Run, found bool, err error)
 	// Durations are the past durations of a repository's packages.
 	Durations(repo int64) (map[string]time.Duration, error)
 }
 
-// Source reads what an event does to its repository. An error of kind
-// checks.KindUnavailable is tried again; any other ends the event in a
-// visible error check.
+// Source reads what an event does to its repository and what GitHub says of
+// people. An error of kind checks.KindUnavailable or checks.KindConfig is
+// tried again; any other ends the event visibly.
 type Source interface {
 	Load(ctx context.Context, ev checks.Event) (checks.Change, error)
+	// Ask tells what counts for an event by which somebody asks for something.
+	Ask(ctx context.Context, ev checks.Event) (Facts, error)
+}
+
+// Facts are what GitHub says about who sent an event, and of what.
+type Facts struct {
+	// Permission is what the sender may do in the event's repository.
+	Permission checks.Permission
+	// PullRequest is that of the event's comment as it is now, and Open
+	// whether it is open.
+	PullRequest checks.PullRequest
+	Open        bool
 }
 
 // Runner carries out jobs.
@@ -68,6 +83,12 @@ type Options struct {
 	// Report is called after each step that changed what GitHub should
 	// show. It must not block. Nil calls nothing.
 	Report func()
+	// Policy says what the operator wants of a repository; nil stands for the
+	// zero policy everywhere.
+	Policy func(checks.Repo) checks.Policy
+	// Forget is called, in a goroutine of its own, for a repository that the
+	// App lost. Nil calls nothing.
+	Forget func(ctx context.Context, repo checks.Repo)
 	Log    zerolog.Logger
 }
 
@@ -78,6 +99,7 @@ type Engine struct {
 	planner  plan.Planner
 	planners chan struct{} // bounds how many repositories are read at once
 	events   chan planned
+	answers  chan asked
 	ends     chan ended
 	probes   chan struct{}
 
@@ -87,9 +109,9 @@ type Engine struct {
 	stale    bool      // the store may hold events that plan has not seen
 	due      time.Time // when plan has to look again in any case
 	passed   int       // how many events plan passed over last time
-	planning map[lane]bool
-	queue    map[lane]bool     // lanes that may have more events than the one under way
-	retries  map[string]*retry // by delivery
+	planning map[checks.Target]bool
+	queue    map[checks.Target]bool // targets that may have more events than the one under way
+	retries  map[string]*retry      // by delivery
 	running  map[checks.JobID]context.CancelCauseFunc
 	served   map[int64]time.Time // by repository id: when it last got a slot
 	paused   bool                // the runner does not answer; a probe is under way
@@ -118,17 +140,24 @@ func New(o Options) *Engine {
 	if o.Report == nil {
 		o.Report = func() {}
 	}
+	if o.Policy == nil {
+		o.Policy = func(checks.Repo) checks.Policy { return checks.Policy{} }
+	}
+	if o.Forget == nil {
+		o.Forget = func(context.Context, checks.Repo) {}
+	}
 	return &Engine{
 		o:        o,
 		stale:    true,
 		wake:     make(chan struct{}, 1),
 		planners: make(chan struct{}, o.Planners),
 		events:   make(chan planned),
+		answers:  make(chan asked),
 		ends:     make(chan ended),
 		probes:   make(chan struct{}),
 		active:   map[string]*activeRun{},
-		planning: map[lane]bool{},
-		queue:    map[lane]bool{},
+		planning: map[checks.Target]bool{},
+		queue:    map[checks.Target]bool{},
 		retries:  map[string]*retry{},
 		running:  map[checks.JobID]context.CancelCauseFunc{},
 		served:   map[int64]time.Time{},
@@ -179,6 +208,8 @@ func (e *Engine) Run(ctx context.Context) error {
 			e.stale = true
 		case p := <-e.events:
 			e.begin(ctx, p)
+		case a := <-e.answers:
+			e.answered(ctx, a)
 		case end := <-e.ends:
 			e.finish(ctx, end)
 		case <-e.probes:
@@ -200,7 +231,9 @@ func (e *Engine) drain(ctx context.Context, stop context.CancelCauseFunc) {
 		case <-timer.C:
 			stop(errShutdown)
 		case p := <-e.events:
-			delete(e.planning, laneOf(p.event))
+			delete(e.planning, p.event.Target())
+		case a := <-e.answers:
+			delete(e.planning, a.event.Target())
 		case end := <-e.ends:
 			e.finish(ctx, end)
 		case <-e.probes:
@@ -220,7 +253,7 @@ func (e *Engine) commit(ctx context.Context, c checks.Commit) bool {
 	for {
 		err := e.o.Store.Commit(context.WithoutCancel(ctx), c)
 		if err == nil {
-			if len(c.Dirty) > 0 {
+			if len(c.Dirty) > 0 || len(c.Replies) > 0 {
 				e.o.Report()
 			}
 			return true

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/dudesons/loktar/checks"
@@ -21,27 +20,15 @@ const (
 
 // planned is what planning an event came to.
 type planned struct {
-	event  checks.Event
+	event checks.Event
+	// terms is the event that was planned: event itself, or what it asked for
+	// in the terms of the run that is to be run again.
+	terms  checks.Event
 	change checks.Change
 	plan   checks.Plan
 	err    error
 	// rerunOf is the run that is run again; nil for a fresh plan.
 	rerunOf *checks.Run
-}
-
-// lane orders events: those of one pull request are planned one after the
-// other, in the order of their acceptance.
-type lane struct {
-	repo int64
-	pull int
-}
-
-func laneOf(ev checks.Event) lane {
-	l := lane{repo: ev.Repo.ID}
-	if ev.PullRequest != nil {
-		l.pull = ev.PullRequest.Number
-	}
-	return l
 }
 
 // plan starts planning what is pending and returns how long the loop may
@@ -60,15 +47,16 @@ func (e *Engine) plan(ctx context.Context) time.Duration {
 	}
 	e.stale, e.due, e.passed = false, time.Now().Add(idle), 0
 	clear(e.queue)
-	behind := map[lane]bool{}
+	behind := map[checks.Target]bool{}
 	for _, ev := range pending {
-		l := laneOf(ev)
-		if behind[l] {
-			e.queue[l] = true
+		// Those of one target are planned one after the other.
+		t := ev.Target()
+		if behind[t] {
+			e.queue[t] = true
 			e.passed++
 			continue
 		}
-		behind[l] = true
+		behind[t] = true
 		if r := e.retries[ev.Delivery]; r != nil && time.Now().Before(r.due) {
 			if r.due.Before(e.due) {
 				e.due = r.due
@@ -76,26 +64,13 @@ func (e *Engine) plan(ctx context.Context) time.Duration {
 			e.passed++
 			continue
 		}
-		if e.planning[l] {
-			e.queue[l] = true // it may be another event than the one under way
+		if e.planning[t] {
+			e.queue[t] = true // it may be another event than the one under way
 			e.passed++
 			continue
 		}
-		switch ev.Kind {
-		case checks.EventPullRequestClosed:
-			e.closePullRequest(ctx, ev)
-			behind[l] = false
-		case checks.EventRerunPackage, checks.EventRerunAll:
-			e.rerun(ctx, ev)
-			behind[l] = e.planning[l]
-		default:
-			if run := e.overtaken(ev); run != "" {
-				e.passOver(ctx, ev, run)
-				behind[l] = false
-				continue
-			}
-			e.load(ctx, ev, nil)
-		}
+		e.take(ctx, ev)
+		behind[t] = e.planning[t]
 	}
 	if len(pending) == limit {
 		e.due = time.Now().Add(time.Second)
@@ -103,14 +78,51 @@ func (e *Engine) plan(ctx context.Context) time.Duration {
 	return time.Until(e.due)
 }
 
-// overtaken is the id of an unfinished run that was made of a later state of
-// the event's pull request, empty when there is none: GitHub does not keep
-// events in order, and an old push must not stop the run of a new one.
-func (e *Engine) overtaken(ev checks.Event) (run string) {
-	for id, a := range e.active {
-		if samePull(&a.run, ev.Repo.ID, ev.PullRequest) && older(ev, &a.run) {
-			return id
+// take begins with an event, or ends it at once.
+func (e *Engine) take(ctx context.Context, ev checks.Event) {
+	switch ev.Kind {
+	case checks.EventPullRequestClosed, checks.EventMergeGroupGone, checks.EventRefGone:
+		e.close(ctx, ev)
+	case checks.EventRepoMoved:
+		e.move(ctx, ev)
+	case checks.EventReposGone:
+		e.lose(ctx, ev)
+	case checks.EventRerunPackage, checks.EventRerunAll, checks.EventAction, checks.EventCommand:
+		e.ask(ctx, ev)
+	default:
+		if why := e.needless(ev); why != "" {
+			e.pass(ctx, ev, why)
+			return
 		}
+		e.load(ctx, planned{event: ev, terms: ev})
+	}
+}
+
+// needless says why an event needs no plan; empty when it does.
+func (e *Engine) needless(ev checks.Event) string {
+	policy := e.o.Policy(ev.Repo)
+	switch {
+	case ev.Kind == checks.EventPush && !policy.TestsPush(ev.Push):
+		return "pushes of this ref are not tested"
+	case ev.Kind == checks.EventLabeled && (policy.FullLabel == "" || ev.Label != policy.FullLabel):
+		return "this label means nothing here"
+	case ev.PullRequest == nil:
+		return ""
+	}
+	latest, found, err := e.o.Store.Latest(ev.Target())
+	if err != nil {
+		e.o.Log.Error().Err(err).Msg("cannot read earlier runs; the event is planned")
+		return ""
+	}
+	switch {
+	case !found:
+		return ""
+	case older(ev, &latest):
+		// GitHub does not keep events in order, and an old push must not stop
+		// the run of a new one.
+		return "came late: run " + latest.ID + " is of a newer state of the pull request"
+	case ev.Name == "pull_request.ready_for_review" && latest.HeadSHA == ev.HeadSHA && (latest.Verdict == nil || latest.Verdict.Offer != checks.ActionRun):
+		return "run " + latest.ID + " has tested it as a draft"
 	}
 	return ""
 }
@@ -122,36 +134,54 @@ func older(ev checks.Event, r *checks.Run) bool {
 	return !at.IsZero() && r.PullRequest != nil && r.PullRequest.Updated.After(at)
 }
 
-// passOver ends an event that has nothing new to tell.
-func (e *Engine) passOver(ctx context.Context, ev checks.Event, run string) {
+// pass ends an event without a run.
+func (e *Engine) pass(ctx context.Context, ev checks.Event, why string) {
 	log := eventLog(e.o.Log, ev)
-	log.Info().Str(fieldRun, run).Msg("came late: a newer state of the pull request is being tested")
-	e.commit(ctx, checks.Commit{Planned: ev.Delivery, Note: "came late: run " + run + " tests a newer state of the pull request"})
+	log.Info().Msg("no run: " + why)
+	e.commit(ctx, checks.Commit{Planned: ev.Delivery, Note: why})
 }
 
-// load reads and plans an event in a goroutine of its own. rerunOf is set
-// when the event asks for an earlier run that has to be planned anew.
-func (e *Engine) load(ctx context.Context, ev checks.Event, rerunOf *checks.Run) {
-	e.planning[laneOf(ev)] = true
+// load reads and plans p.terms in a goroutine of its own.
+func (e *Engine) load(ctx context.Context, p planned) {
+	e.planning[p.event.Target()] = true
+	if pr := p.terms.PullRequest; pr != nil && pr.Fork() && p.terms.Approved == nil {
+		p.terms.Approved = e.approval(p.terms)
+	}
 	go func() {
-		p := planned{event: ev, rerunOf: rerunOf}
-		select {
-		case e.planners <- struct{}{}:
-			defer func() { <-e.planners }()
-		case <-ctx.Done():
-			p.err = ctx.Err()
-			e.events <- p
-			return
-		}
-		asked := ev
-		if rerunOf != nil {
-			asked.Kind, asked.PullRequest, asked.HeadSHA = checks.EventPullRequest, rerunOf.PullRequest, rerunOf.HeadSHA
-		}
-		if p.change, p.err = e.o.Source.Load(ctx, asked); p.err == nil {
-			p.plan, p.err = e.planner.Make(asked, p.change)
+		if p.err = e.turn(ctx); p.err == nil {
+			if p.change, p.err = e.o.Source.Load(ctx, p.terms); p.err == nil {
+				p.plan, p.err = e.planner.Make(p.terms, p.change)
+			}
+			<-e.planners
 		}
 		e.events <- p
 	}()
+}
+
+// turn waits for one of the places of those that read; whoever got it gives
+// it back to e.planners.
+func (e *Engine) turn(ctx context.Context) error {
+	select {
+	case e.planners <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// approval is who approved this commit of this pull request before, for the
+// same base branch.
+func (e *Engine) approval(ev checks.Event) *checks.User {
+	runs, err := e.o.Store.RunsOf(ev.Repo.ID, ev.HeadSHA)
+	if err != nil {
+		e.o.Log.Error().Err(err).Msg("cannot read earlier approvals")
+	}
+	for _, r := range runs {
+		if r.Approved != nil && r.Target() == ev.Target() && r.PullRequest.Base.Branch == ev.PullRequest.Base.Branch {
+			return r.Approved
+		}
+	}
+	return nil
 }
 
 // again decides what becomes of an event that could not be planned: true when
@@ -176,7 +206,7 @@ func (e *Engine) again(p planned) bool {
 	if r.due.Before(e.due) {
 		e.due = r.due
 	}
-	log.Warn().Err(p.err).Dur("again_in", wait).Msg("cannot read the repository yet")
+	log.Warn().Err(p.err).Dur("again_in", wait).Msg("cannot read what it needs yet")
 	return true
 }
 
@@ -192,18 +222,4 @@ func faultPlan(err error) checks.Plan {
 		v.Conclusion, v.Title = checks.ConclusionCancelled, "Not run: the commit is gone"
 	}
 	return checks.Plan{Verdict: &v}
-}
-
-// closePullRequest stops what runs for a closed pull request.
-func (e *Engine) closePullRequest(ctx context.Context, ev checks.Event) {
-	d := e.drop(checks.OutcomeCancelled, "The pull request was closed.", func(r *checks.Run, _ *checks.Job) bool {
-		// It may have been opened again, and that been heard of first.
-		return samePull(r, ev.Repo.ID, ev.PullRequest) && !older(ev, r)
-	})
-	d.Planned, d.Note = ev.Delivery, fmt.Sprintf("closed; %d jobs stopped", len(d.Jobs))
-	if e.commit(ctx, d.Commit) {
-		e.stop(d)
-	}
-	log := eventLog(e.o.Log, ev)
-	log.Info().Int(fieldJobs, len(d.Jobs)).Msg("pull request closed")
 }

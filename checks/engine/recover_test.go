@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -28,6 +29,10 @@ func (s stuck) Load(ctx context.Context, ev checks.Event) (checks.Change, error)
 	<-ctx.Done()
 	defer close(s.left)
 	return checks.Change{}, ctx.Err()
+}
+
+func (s stuck) Ask(context.Context, checks.Event) (engine.Facts, error) {
+	return engine.Facts{}, errors.New("nobody asks")
 }
 
 // TestAShutdownWhileAnEventIsPlanned holds the loop until both the shutdown

@@ -28,9 +28,32 @@ type source struct {
 	changes map[string]checks.Change
 	errs    map[string][]error // taken one by one
 	loads   int
+	facts   map[string]engine.Facts // by the sender's login; others may write
+	asks    []error                 // taken one by one
+	gates   map[string]chan struct{}
+}
+
+func (s *source) Ask(_ context.Context, ev checks.Event) (engine.Facts, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.asks) > 0 {
+		err := s.asks[0]
+		s.asks = s.asks[1:]
+		return engine.Facts{}, err
+	}
+	if f, ok := s.facts[ev.Sender.Login]; ok {
+		return f, nil
+	}
+	return engine.Facts{Permission: checks.PermissionWrite}, nil
 }
 
 func (s *source) Load(_ context.Context, ev checks.Event) (checks.Change, error) {
+	s.mu.Lock()
+	gate := s.gates[ev.HeadSHA]
+	s.mu.Unlock()
+	if gate != nil {
+		<-gate
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.loads++

@@ -50,8 +50,12 @@ func TestNoBuild(t *testing.T) {
 				if c.skipped != "" {
 					want = "Nothing was run, because the head commit's subject says " + c.skipped + ". Press Re-run to test it all the same."
 				}
-				if j.Skip != want {
-					t.Errorf("%s: skip %q", j.Package.Name, j.Skip)
+				got := ""
+				if j.Result != nil {
+					got = j.Result.Detail
+				}
+				if got != want {
+					t.Errorf("%s: skip %q", j.Package.Name, got)
 				}
 			}
 			var warnings []string

@@ -13,21 +13,43 @@ import (
 )
 
 // Make plans an event from what its change is. The plan has jobs, or a
-// verdict that ends the run at once: for a pull request from a fork, a merge
-// that conflicts, a repository without loktar.json or with a wrong one, and a
-// change that affects no package. Its jobs are not run when the head commit
-// asks for that and AuthorTrusted is true. The plan shares memory with ch, which must
+// verdict that ends the run at once: for a pull request from a fork that
+// nobody approved, a draft that waits, a merge that conflicts, a repository
+// without loktar.json or with a wrong one, and a change that affects no
+// package. Its jobs are not run when the head commit asks for that and
+// AuthorTrusted is true. Of pull requests and merge groups, the packages whose
+// checks are required have a job in any case, which ends at once where they
+// are not affected or not tested. The plan shares memory with ch, which must
 // not change afterwards. An error means that ch contradicts itself.
 func (p *Planner) Make(ev checks.Event, ch checks.Change) (checks.Plan, error) {
+	if ch.PullOfBranch != 0 {
+		return checks.Plan{None: fmt.Sprintf("pull request %d tests this branch", ch.PullOfBranch)}, nil
+	}
+	out, err := p.affected(ev, ch)
+	if err != nil {
+		return checks.Plan{}, err
+	}
+	if len(out.Jobs) > 0 && out.Verdict == nil {
+		admit(&out, ev, ch)
+	}
+	require(&out, ev, ch)
+	return out, nil
+}
+
+// affected plans the affected packages, or says why there is nothing to run.
+func (p *Planner) affected(ev checks.Event, ch checks.Change) (checks.Plan, error) {
+	fork := ev.PullRequest != nil && ev.PullRequest.Fork()
 	switch {
-	case ev.PullRequest != nil && ev.PullRequest.Fork():
+	case fork && ch.Policy.Forks == checks.ForksIgnore:
 		return ended(forkVerdict(ev.PullRequest)), nil
 	case len(ch.Conflicts) > 0:
 		return ended(conflictVerdict(ev.PullRequest, ch.Conflicts)), nil
+	case len(ch.Problems) > 0 && fork:
+		return ended(forkProblemsVerdict(ch.Problems)), nil
 	case len(ch.Problems) > 0:
 		return ended(problemsVerdict(ch.Problems)), nil
 	case ch.ManifestBlob == "" && ch.Manifest == nil:
-		return ended(noManifestVerdict()), nil
+		return ended(noManifestVerdict(fork)), nil
 	case ch.Manifest == nil:
 		return checks.Plan{}, fmt.Errorf("plan commit %s: %s is there, but neither its packages nor its problems are", ch.HeadSHA, checks.ManifestFile)
 	case ch.Tree == "":
@@ -38,11 +60,14 @@ func (p *Planner) Make(ev checks.Event, ch checks.Change) (checks.Plan, error) {
 	if err != nil {
 		return ended(problemsVerdict([]checks.Problem{{Line: 1, Column: 1, Message: checks.PublicText(err, err.Error())}})), nil
 	}
-	r := g.Affected(query(g, ch))
+	r := g.Affected(query(g, ev, ch))
 	out := checks.Plan{
 		Unaffected: unaffected(m.Packages, r.Affected),
 		Unowned:    r.Unowned, UnownedCount: r.UnownedCount, Ignored: r.Ignored,
 		Warnings: warnings(m), Notes: heldNotes(m.Packages, r.Held),
+	}
+	if fork && slices.Contains(ch.Files, checks.ManifestFile) {
+		out.Warnings = append([]string{"This pull request changes loktar.json. It comes from a fork, so that the file of the base branch counts until it is merged."}, out.Warnings...)
 	}
 	if len(r.Affected) == 0 {
 		v := unaffectedVerdict(out, ch)
@@ -55,13 +80,17 @@ func (p *Planner) Make(ev checks.Event, ch checks.Change) (checks.Plan, error) {
 }
 
 // query is what the graph is asked about a change.
-func query(g *graph.Graph, ch checks.Change) graph.Query {
+func query(g *graph.Graph, ev checks.Event, ch checks.Change) graph.Query {
 	m := ch.Manifest
 	q := graph.Query{
 		Files: ch.Files, GlobalInputs: m.GlobalInputs, Ignore: m.Ignore,
 		Links: ch.Links, Unread: unread(m.Unread), Everything: ch.Unbounded,
 	}
-	if slices.Contains(ch.Files, checks.ManifestFile) {
+	fork := ev.PullRequest != nil && ev.PullRequest.Fork()
+	if label := ch.Policy.FullLabel; q.Everything == "" && label != "" && ev.PullRequest != nil && slices.Contains(ev.PullRequest.Labels, label) {
+		q.Everything = "the pull request has the label " + markdown.Plain(label, 100)
+	}
+	if slices.Contains(ch.Files, checks.ManifestFile) && !fork {
 		q.Changes = graph.Compare(ch.BaseManifest, m)
 	}
 	switch {
@@ -70,8 +99,8 @@ func query(g *graph.Graph, ch checks.Change) graph.Query {
 	case ch.BaseManifest != nil:
 		q.Changes.Rewired = g.Rewired(ch.BaseManifest.Edges, ch.Files)
 	}
-	if ch.CommitsUnknown {
-		return q
+	if ch.CommitsUnknown || fork && !ch.AuthorTrusted {
+		return q // a stranger's words about a commit hold nothing back
 	}
 	q.Commits = make([]graph.Commit, len(ch.Commits))
 	for i, c := range ch.Commits {
@@ -91,7 +120,11 @@ func skip(p *checks.Plan, ev checks.Event, ch checks.Change) {
 	if word == "" {
 		return
 	}
-	if !ch.AuthorTrusted {
+	switch {
+	case ch.AuthorTrusted:
+	case ev.MergeGroup != nil:
+		return // nobody asked the queue to skip
+	default:
 		who := "its author"
 		if ev.PullRequest != nil && ev.PullRequest.Author.Login != "" {
 			who = ev.PullRequest.Author.Login
@@ -134,3 +167,7 @@ func unaffected(packages []checks.Package, affected []graph.Affected) []string {
 // ErrReplan says that an earlier run has no jobs that could be run again: its
 // event is to be planned anew, with Planner.Make.
 var ErrReplan = errors.New("the earlier run has no jobs; plan its commit anew")
+
+// ErrNothingFailed says that all jobs of an earlier run passed, or never had
+// to run.
+var ErrNothingFailed = errors.New("nothing failed")

@@ -11,36 +11,25 @@ import (
 // all jobs of old, in any order.
 //
 // EventRerunAll, and EventRerunPackage for the aggregate check, run all of
-// them. EventRerunPackage for a package runs that package; what did not pass
-// of the packages that it needs, without which it could not start; what they
-// had held back; and whatever has no result yet. All other jobs are carried:
-// their result stands, CarriedFrom names the run that they ran in.
+// them but those that the change does not affect. EventRerunPackage for a
+// package runs that package, affected or not; what did not pass of the
+// packages that it needs, without which it could not start; what they had
+// held back; and whatever has no result yet. EventAction with
+// ActionRerunFailed does that for each package that did not pass. All other
+// jobs are carried: their result stands, CarriedFrom names the run that they
+// ran in.
 //
-// It returns ErrReplan when old has no jobs, and an error of kind
-// checks.KindNotFound when the package is not among them. The plan shares
-// memory with its arguments, which must not change afterwards.
+// It returns ErrReplan when old has no jobs that could be run,
+// ErrNothingFailed when those that did not pass were asked for and there are
+// none, and an error of kind checks.KindNotFound when the package is not
+// among them. The plan shares memory with its arguments, which must not
+// change afterwards.
 func Rerun(old checks.Run, jobs []checks.Job, ev checks.Event) (checks.Plan, error) {
-	if len(jobs) == 0 || old.Verdict != nil {
-		return checks.Plan{}, ErrReplan
-	}
 	jobs = slices.Clone(jobs)
 	slices.SortStableFunc(jobs, func(a, b checks.Job) int { return a.Index - b.Index })
-	again := make([]bool, len(jobs))
-	switch {
-	case ev.Kind == checks.EventRerunAll,
-		ev.Kind == checks.EventRerunPackage && ev.CheckRun != nil && ev.CheckRun.Name == checks.AggregateName:
-		for i := range again {
-			again[i] = true
-		}
-	case ev.Kind == checks.EventRerunPackage && ev.CheckRun != nil:
-		at := slices.IndexFunc(jobs, func(j checks.Job) bool { return j.Package.Name == ev.CheckRun.Name })
-		if at < 0 {
-			return checks.Plan{}, checks.Errorf(checks.KindNotFound, nil,
-				"Package %q is not part of run %s. Run the check %q again to test all that is affected.", ev.CheckRun.Name, old.ID, checks.AggregateName)
-		}
-		spread(jobs, at, again)
-	default:
-		return checks.Plan{}, fmt.Errorf("re-run %s: the event %s asks for no package", old.ID, ev.Kind)
+	again, err := chosen(old, jobs, ev)
+	if err != nil {
+		return checks.Plan{}, err
 	}
 
 	in := make(map[string]bool, len(jobs))
@@ -49,7 +38,7 @@ func Rerun(old checks.Run, jobs []checks.Job, ev checks.Event) (checks.Plan, err
 	}
 	p := checks.Plan{
 		Unaffected: old.Unaffected, Unowned: old.Unowned, UnownedCount: old.UnownedCount,
-		Ignored: old.Ignored, Warnings: old.Warnings, Notes: old.Notes,
+		Ignored: old.Ignored, Warnings: old.Warnings, Notes: old.Notes, Approved: old.Approved,
 	}
 	for i := range jobs {
 		j := jobs[i]
@@ -78,18 +67,72 @@ func asked(login string, reasons []checks.Reason) []checks.Reason {
 	return out
 }
 
-// spread marks what runs again with the job at. jobs are in dependency order.
-func spread(jobs []checks.Job, at int, again []bool) {
+// chosen marks the jobs that the event asks to run again.
+func chosen(old checks.Run, jobs []checks.Job, ev checks.Event) (again []bool, err error) {
+	again = make([]bool, len(jobs))
+	pkg := ""
+	if ev.CheckRun != nil && ev.CheckRun.Name != checks.AggregateName {
+		pkg = ev.CheckRun.Name
+	}
+	switch {
+	case ev.Kind == checks.EventRerunPackage && ev.CheckRun != nil && pkg != "":
+		at := slices.IndexFunc(jobs, func(j checks.Job) bool { return j.Package.Name == pkg })
+		switch {
+		case at >= 0 && jobs[at].Result.Outcome == checks.OutcomeUnaffected && old.Tree != "" && jobs[at].Package.TestType != checks.TestNone:
+		case len(jobs) == 0 || old.Verdict != nil:
+			return nil, ErrReplan
+		case at < 0:
+			return nil, checks.Errorf(checks.KindNotFound, nil,
+				"Package %q is not part of run %s. Run the check %q again to test all that is affected.", pkg, old.ID, checks.AggregateName)
+		}
+		spread(jobs, []int{at}, again)
+	case len(jobs) == 0 || old.Verdict != nil:
+		return nil, ErrReplan
+	case ev.Kind == checks.EventRerunAll, ev.Kind == checks.EventRerunPackage && ev.CheckRun != nil:
+		for i := range again {
+			again[i] = jobs[i].Result.Outcome != checks.OutcomeUnaffected
+		}
+	case ev.Kind == checks.EventAction && ev.Action == checks.ActionRerunFailed:
+		var at []int
+		for i := range jobs {
+			if jobs[i].State == checks.StateDone && red(&jobs[i]) {
+				at = append(at, i)
+			}
+		}
+		if len(at) == 0 {
+			return nil, ErrNothingFailed
+		}
+		spread(jobs, at, again)
+	default:
+		return nil, fmt.Errorf("re-run %s: the event %s asks for no package", old.ID, ev.Kind)
+	}
+	return again, nil
+}
+
+// red reports whether j, which is done, has an end that another attempt may
+// better.
+func red(j *checks.Job) bool {
+	switch j.Result.Outcome {
+	case checks.OutcomePassed, checks.OutcomeSkipped, checks.OutcomeUnaffected, checks.OutcomeNeutral:
+		return false
+	}
+	return true
+}
+
+// spread marks what runs again with the jobs at these places. jobs are in
+// dependency order.
+func spread(jobs []checks.Job, at []int, again []bool) {
 	place := make(map[string]int, len(jobs))
 	for i := range jobs {
 		place[jobs[i].Package.Name] = i
 		again[i] = jobs[i].State != checks.StateDone
 	}
-	again[at] = true
-	// What it needs, directly or not, comes before it.
 	wanted := make([]bool, len(jobs))
-	wanted[at] = true
-	for i := at; i >= 0; i-- {
+	for _, i := range at {
+		again[i], wanted[i] = true, true
+	}
+	// What they need, directly or not, comes before them.
+	for i := len(jobs) - 1; i >= 0; i-- {
 		if !wanted[i] {
 			continue
 		}

@@ -20,21 +20,6 @@ const (
 	maxMessage = 1000
 )
 
-func forkVerdict(pr *checks.PullRequest) checks.Verdict {
-	from := "a fork"
-	if pr.Head.Repo.Owner != "" {
-		from = "the fork " + markdown.Code(pr.Head.Repo.FullName())
-	}
-	return checks.Verdict{
-		Conclusion: checks.ConclusionActionRequired,
-		Title:      "Not run: this pull request comes from a fork",
-		Summary: fmt.Sprintf(`This pull request comes from %s. Loktar runs the code that it tests, so it runs only what someone with write access has pushed to this repository. Nothing was run.
-
-**For a maintainer:** read the change. When it is safe to run, push its branch to this repository and open a pull request from there. Loktar tests that one.
-`, from),
-	}
-}
-
 func conflictVerdict(pr *checks.PullRequest, paths []string) checks.Verdict {
 	base := "the base branch"
 	if pr != nil && pr.Base.Branch != "" {
@@ -62,7 +47,15 @@ const Example = `{
 }
 `
 
-func noManifestVerdict() checks.Verdict {
+func noManifestVerdict(fork bool) checks.Verdict {
+	if fork {
+		return checks.Verdict{
+			Conclusion: checks.ConclusionNeutral,
+			Title:      "No loktar.json in the base branch",
+			Summary: "Loktar tests the packages that a file named `loktar.json` lists. This pull request comes from a fork, so that the file of the base branch counts, " +
+				"and there is none at its root. Nothing was run.\n",
+		}
+	}
 	return checks.Verdict{
 		Conclusion: checks.ConclusionNeutral,
 		Title:      "No loktar.json in this repository",

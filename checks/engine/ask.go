@@ -1,0 +1,217 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/dudesons/loktar/checks"
+)
+
+// asked is an event by which somebody asks for something, with what GitHub
+// says about that.
+type asked struct {
+	event checks.Event
+	facts Facts
+	err   error
+}
+
+// ask asks GitHub what counts for ev, in a goroutine of its own.
+func (e *Engine) ask(ctx context.Context, ev checks.Event) {
+	e.planning[ev.Target()] = true
+	go func() {
+		a := asked{event: ev}
+		if a.err = e.turn(ctx); a.err == nil {
+			a.facts, a.err = e.o.Source.Ask(ctx, ev)
+			<-e.planners
+		}
+		e.answers <- a
+	}()
+}
+
+// answered does what was asked, or says why not.
+func (e *Engine) answered(ctx context.Context, a asked) {
+	ev := a.event
+	t := ev.Target()
+	delete(e.planning, t)
+	if a.err != nil {
+		if ctx.Err() != nil || e.again(planned{event: ev, err: a.err}) {
+			return
+		}
+		a.facts = Facts{}
+	}
+	delete(e.retries, ev.Delivery)
+	e.stale = e.stale || e.queue[t]
+	if ev.Kind == checks.EventCommand {
+		e.command(ctx, a)
+		return
+	}
+	old, err := e.earlier(ev)
+	switch {
+	case !a.facts.Permission.CanWrite():
+		if err != nil {
+			e.pass(ctx, ev, "refused: "+ev.Sender.Login+" has no write permission")
+			return
+		}
+		e.remark(ctx, ev, old, refusal(a))
+	case err != nil:
+		e.unknown(ctx, ev, err)
+	case ev.Kind == checks.EventAction:
+		e.act(ctx, ev, old)
+	default:
+		e.rerun(ctx, ev, old)
+	}
+}
+
+// refusal says why somebody's wish is not granted, as plain text.
+func refusal(a asked) string {
+	what := map[checks.ActionID]string{
+		checks.ActionRerunFailed: "to run again what failed", checks.ActionCancel: "to cancel the run",
+		checks.ActionApprove: "to let this commit run", checks.ActionRun: "to run the draft",
+	}[a.event.Action]
+	if what == "" {
+		what = "for a re-run"
+	}
+	why := "that takes write permission in " + a.event.Repo.FullName() + "."
+	if a.err != nil {
+		why = "it is not known what this account may do. " + checks.PublicText(a.err, "GitHub did not say.")
+	}
+	return fmt.Sprintf("%s asked %s. Refused: %s", who(a.event.Sender), what, why)
+}
+
+func who(u checks.User) string {
+	if u.Login == "" {
+		return "Somebody"
+	}
+	return u.Login
+}
+
+// remark ends an event with a sentence on the aggregate check of a run. What
+// was pressed at GitHub is shown anew too, for GitHub has it wait.
+func (e *Engine) remark(ctx context.Context, ev checks.Event, run checks.Run, text string) {
+	if a := e.active[run.ID]; a != nil {
+		a.run.Remark(text)
+		run = a.run
+	} else {
+		run.Remark(text)
+	}
+	c := checks.Commit{Planned: ev.Delivery, Note: text, Runs: []checks.Run{run},
+		Dirty: []checks.CheckKey{{Run: run.ID, Name: checks.AggregateName}}}
+	if ref := ev.CheckRun; ref != nil && ref.ExternalID == run.ID+"/"+ref.Name && ref.Name != checks.AggregateName {
+		c.Dirty = append(c.Dirty, checks.CheckKey{Run: run.ID, Name: ref.Name})
+	}
+	log := eventLog(e.o.Log, ev)
+	log.Warn().Str(fieldRun, run.ID).Msg(text)
+	e.commit(ctx, c)
+}
+
+// act does what a button of ours stands for. named is the newest run of what
+// its check run is of.
+func (e *Engine) act(ctx context.Context, ev checks.Event, newest checks.Run) {
+	named, err := e.o.Store.Run(runOf(ev.CheckRun))
+	if err != nil {
+		e.unknown(ctx, ev, err)
+		return
+	}
+	switch ev.Action {
+	case checks.ActionCancel:
+		d := e.drop(checks.OutcomeCancelled, "Cancelled by "+who(ev.Sender)+".", func(r *checks.Run, _ *checks.Job) bool { return r.ID == named.ID })
+		e.cancelled(ctx, ev, d, named)
+	case checks.ActionRerunFailed:
+		if !newest.Done() {
+			e.pass(ctx, ev, "run "+newest.ID+" is under way already")
+			return
+		}
+		e.rerun(ctx, ev, newest)
+	case checks.ActionApprove, checks.ActionRun:
+		e.allow(ctx, ev, named)
+	default:
+		e.pass(ctx, ev, fmt.Sprintf("there is no button %q", ev.Action))
+	}
+}
+
+// cancelled ends an event that stopped jobs.
+func (e *Engine) cancelled(ctx context.Context, ev checks.Event, d dropped, run checks.Run) {
+	if d.dropped == 0 {
+		e.remark(ctx, ev, run, who(ev.Sender)+" asked to cancel the run. It had ended before.")
+		return
+	}
+	d.Planned, d.Note = ev.Delivery, fmt.Sprintf("cancelled; %d jobs stopped", d.dropped)
+	if e.commit(ctx, d.Commit) {
+		e.stop(d)
+	}
+	log := eventLog(e.o.Log, ev)
+	log.Info().Int(fieldJobs, d.dropped).Msg("cancelled")
+}
+
+// allow plans a commit that waited for somebody's word.
+func (e *Engine) allow(ctx context.Context, ev checks.Event, named checks.Run) {
+	latest, found, err := e.o.Store.Latest(named.Target())
+	switch {
+	case err != nil || !found:
+		e.unknown(ctx, ev, errors.Join(errors.New("find the newest run"), err))
+	case latest.HeadSHA != named.HeadSHA:
+		e.remark(ctx, ev, named, outrun(ev, latest))
+	case latest.Verdict == nil || latest.Verdict.Offer != ev.Action:
+		e.pass(ctx, ev, "run "+latest.ID+" does not wait for that")
+	default:
+		terms := termsOf(ev, &latest)
+		if ev.Action == checks.ActionApprove {
+			by := ev.Sender
+			terms.Approved = &by
+		}
+		terms.Insist = true
+		e.load(ctx, planned{event: ev, terms: terms})
+	}
+}
+
+// outrun says that a commit was approved after a newer one had come.
+func outrun(ev checks.Event, latest checks.Run) string {
+	return fmt.Sprintf("%s approved this commit. It was not run, because a newer one, %.7s, had been pushed by then. Approve that one.", who(ev.Sender), latest.HeadSHA)
+}
+
+// raced ends the event of an approval that a push overtook while its commit
+// was being read, and reports whether there was one.
+func (e *Engine) raced(ctx context.Context, p planned) bool {
+	if p.event.Action != checks.ActionApprove && p.event.Action != checks.ActionRun {
+		return false
+	}
+	latest, found, err := e.o.Store.Latest(p.terms.Target())
+	if err != nil || !found || latest.HeadSHA == p.terms.HeadSHA {
+		return false
+	}
+	named, err := e.o.Store.Run(runOf(p.event.CheckRun))
+	if err != nil {
+		return false
+	}
+	e.remark(ctx, p.event, named, outrun(p.event, latest))
+	return true
+}
+
+// unknown ends an event about a run that this server does not know.
+func (e *Engine) unknown(ctx context.Context, ev checks.Event, err error) {
+	log := eventLog(e.o.Log, ev)
+	log.Warn().Err(err).Msg("nothing to run again")
+	if checks.KindOf(err) == checks.KindNotFound && ev.HeadSHA != "" && ev.Kind != checks.EventCommand {
+		e.begin(ctx, planned{event: ev, terms: ev, plan: unknownPlan(err)})
+		return
+	}
+	e.commit(ctx, checks.Commit{Planned: ev.Delivery, Note: err.Error()})
+}
+
+// termsOf is what ev asks for in the terms of an earlier run: as if the
+// commit of that run had come now.
+func termsOf(ev checks.Event, of *checks.Run) checks.Event {
+	terms := ev
+	terms.PullRequest, terms.Push, terms.MergeGroup, terms.HeadSHA = of.PullRequest, of.Push, of.MergeGroup, of.HeadSHA
+	terms.CheckRun, terms.Comment, terms.Action = nil, nil, ""
+	switch {
+	case of.Push != nil:
+		terms.Kind = checks.EventPush
+	case of.MergeGroup != nil:
+		terms.Kind = checks.EventMergeGroup
+	default:
+		terms.Kind = checks.EventPullRequest
+	}
+	return terms
+}

@@ -1,0 +1,68 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/dudesons/loktar/checks"
+)
+
+// close stops what runs for a pull request, a merge group or a ref that is no
+// more.
+func (e *Engine) close(ctx context.Context, ev checks.Event) {
+	why := "The pull request was closed."
+	switch {
+	case ev.Kind == checks.EventRefGone && ev.Push.Tag() != "":
+		why = "The tag was deleted."
+	case ev.Kind == checks.EventRefGone:
+		why = "The branch was deleted."
+	case ev.Kind == checks.EventMergeGroupGone:
+		why = "The merge queue gave this group up."
+		if ev.MergeGroup.Reason == "merged" {
+			why = "The merge queue merged this group."
+		}
+	}
+	e.end(ctx, ev, why, func(r *checks.Run, _ *checks.Job) bool {
+		// It may have been opened again, and that been heard of first.
+		return r.Target() == ev.Target() && (ev.PullRequest == nil || !older(ev, r))
+	})
+}
+
+// lose stops what runs in repositories that the App may not act on any more.
+func (e *Engine) lose(ctx context.Context, ev checks.Event) {
+	e.end(ctx, ev, "Loktar may not act on this repository any more.", func(r *checks.Run, _ *checks.Job) bool {
+		if len(ev.Repos) == 0 {
+			return r.Installation == ev.Installation
+		}
+		return slices.ContainsFunc(ev.Repos, func(gone checks.Repo) bool { return gone.ID == r.Repo.ID })
+	})
+	if ev.Name != "repository.deleted" && ev.Name != "installation_repositories.removed" {
+		return // it may come back
+	}
+	for _, repo := range ev.Repos {
+		go e.o.Forget(context.WithoutCancel(ctx), repo)
+	}
+}
+
+// end cancels the jobs that match, and with that the event is done.
+func (e *Engine) end(ctx context.Context, ev checks.Event, why string, match func(*checks.Run, *checks.Job) bool) {
+	d := e.drop(checks.OutcomeCancelled, why, match)
+	d.Planned, d.Note = ev.Delivery, fmt.Sprintf("%s %d jobs stopped", why, d.dropped)
+	if e.commit(ctx, d.Commit) {
+		e.stop(d)
+	}
+	log := eventLog(e.o.Log, ev)
+	log.Info().Int(fieldJobs, d.dropped).Msg("stopped: " + why)
+}
+
+// move has a repository called by its new name from now on.
+func (e *Engine) move(ctx context.Context, ev checks.Event) {
+	m := checks.Move{Repo: ev.Repo, Installation: ev.Installation, At: ev.Received}
+	for _, a := range e.active {
+		m.Apply(&a.run)
+	}
+	log := eventLog(e.o.Log, ev)
+	log.Info().Msg("the repository has this name now")
+	e.commit(ctx, checks.Commit{Planned: ev.Delivery, Note: "called " + ev.Repo.FullName() + " from now on", Moves: []checks.Move{m}})
+}
