@@ -30,7 +30,8 @@ func (h *Hub) listPulls(c *call) (answer, error) {
 		if base := q.Get("base"); base != "" && base != p.baseRef {
 			continue
 		}
-		if head := q.Get("head"); head != "" && lower(head) != lower(p.headRepo.owner.login+":"+p.headRef) {
+		// GitHub passes over a head that is not OWNER:BRANCH.
+		if owner, branch, ok := strings.Cut(q.Get("head"), ":"); ok && (lower(owner) != lower(p.headRepo.owner.login) || branch != p.headRef) {
 			continue
 		}
 		all = append(all, h.pullJSON(c.repo, p))

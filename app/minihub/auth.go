@@ -27,8 +27,14 @@ type token struct {
 // levels orders what a permission allows.
 var levels = map[string]int{"": 0, "none": 0, "read": 1, "write": 2, "admin": 3}
 
-func (t *token) allows(permission, level string) bool {
-	return levels[t.perms[permission]] >= levels[level]
+// allows reports whether the token has one of the permissions ("a|b").
+func (t *token) allows(permissions, level string) bool {
+	for p := range strings.SplitSeq(permissions, "|") {
+		if levels[t.perms[p]] >= levels[level] {
+			return true
+		}
+	}
+	return false
 }
 
 // covers reports whether the token reaches a repository. mu is held.

@@ -27,6 +27,7 @@ type pull struct {
 	headRepo            *Repo
 	headRef, headSHA    string
 	baseRef, baseSHA    string
+	labels              []*label
 	facts               pullFacts
 	mergeableUnanswered bool // the next GET says that GitHub still computes
 }
@@ -114,13 +115,14 @@ type PullRequest struct {
 	BaseBranch string
 	BaseSHA    string
 	Mergeable  bool
-	MergeSHA   string // empty when there is none
+	MergeSHA   string   // empty when there is none
+	Labels     []string // in the order in which they came
 }
 
 func (p *pull) snapshot() PullRequest {
 	return PullRequest{ID: p.id, Number: p.number, Title: p.title, Author: p.author.login, State: p.state(),
 		Merged: p.merged, Draft: p.draft, HeadRepo: p.headRepo.FullName(), HeadBranch: p.headRef, HeadSHA: p.headSHA,
-		BaseBranch: p.baseRef, BaseSHA: p.baseSHA, Mergeable: p.facts.mergeable, MergeSHA: p.facts.mergeSHA}
+		BaseBranch: p.baseRef, BaseSHA: p.baseSHA, Mergeable: p.facts.mergeable, MergeSHA: p.facts.mergeSHA, Labels: p.labelNames()}
 }
 
 func (p *pull) state() string {
@@ -158,6 +160,8 @@ type Repo struct {
 	runs       []*checkRun // in order of creation
 	suites     []*suite
 	rules      branchRules
+	threads    map[int]*thread   // by number; those that were asked for
+	labels     map[string]*label // by lower-case name
 
 	commitMu sync.Mutex
 	commits  map[string]*commit

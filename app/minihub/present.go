@@ -50,6 +50,11 @@ func (h *Hub) repoAPI(r *Repo) string { return h.url + apiPrefix + "/repos/" + r
 func (h *Hub) repoJSON(r *Repo) obj {
 	api, web := h.repoAPI(r), h.url+"/"+r.FullName()
 	open, forks := 0, 0
+	for _, t := range r.threads {
+		if t.pull == nil {
+			open++
+		}
+	}
 	for _, p := range r.pulls {
 		if p.open {
 			open++
@@ -70,7 +75,7 @@ func (h *Hub) repoJSON(r *Repo) obj {
 		"git_url": "git://" + r.FullName() + ".git", "ssh_url": "git@minihub:" + r.FullName() + ".git", "clone_url": web + ".git",
 		"svn_url": web, "mirror_url": nil, "homepage": nil, "language": nil, "forks_count": forks, "forks": forks,
 		"stargazers_count": 0, "watchers_count": 0, "watchers": 0, "size": 1, "default_branch": r.defaultBranch,
-		"open_issues_count": open, "open_issues": open, "is_template": false, "topics": []string{}, "has_issues": false,
+		"open_issues_count": open, "open_issues": open, "is_template": false, "topics": []string{}, "has_issues": true,
 		"has_projects": false, "has_wiki": false, "has_pages": false, "has_downloads": false, "has_discussions": false,
 		"archived": r.archived, "disabled": false, "pushed_at": stamp(r.pushed), "created_at": stamp(r.created), "updated_at": stamp(r.pushed),
 		"license": nil, "allow_forking": true, "web_commit_signoff_required": false,

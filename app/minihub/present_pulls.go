@@ -12,12 +12,19 @@ func (h *Hub) sideJSON(r *Repo, ref, sha string) obj {
 	return o
 }
 
+// association is what a login is to the repository. A contributor wrote
+// something that was merged; that gives no permission.
 func (h *Hub) association(r *Repo, u *user) string {
 	switch {
 	case u == r.owner:
 		return "OWNER"
 	case levels[r.access[u.id]] > 0:
 		return "COLLABORATOR"
+	}
+	for _, p := range r.pulls {
+		if p.merged && p.author == u {
+			return "CONTRIBUTOR"
+		}
 	}
 	return "NONE"
 }
@@ -37,7 +44,7 @@ func (h *Hub) pullJSON(r *Repo, p *pull) obj {
 		"url": self, "id": p.id, "node_id": nodeID("PR", p.id), "html_url": web, "diff_url": web + ".diff", "patch_url": web + ".patch",
 		"issue_url": issue, "commits_url": self + "/commits", "review_comments_url": self + "/comments", "review_comment_url": comments,
 		"comments_url": issue + "/comments", "statuses_url": statuses, "number": p.number, "state": p.state(), "locked": false,
-		"title": p.title, "user": h.userJSON(p.author), "body": orNull(p.body), "labels": []obj{}, "milestone": nil, "active_lock_reason": nil,
+		"title": p.title, "user": h.userJSON(p.author), "body": orNull(p.body), "labels": h.labelsJSON(r, p), "milestone": nil, "active_lock_reason": nil,
 		"created_at": stamp(p.created), "updated_at": stamp(p.updated), "closed_at": stamp(p.closed), "merged_at": stamp(p.mergedAt),
 		"merge_commit_sha": mergeSHA, "assignee": nil, "assignees": []obj{}, "requested_reviewers": []obj{}, "requested_teams": []obj{},
 		"head": h.sideJSON(p.headRepo, p.headRef, p.headSHA), "base": h.sideJSON(r, p.baseRef, p.baseSHA),
@@ -53,7 +60,7 @@ func (h *Hub) fullPullJSON(r *Repo, p *pull) obj {
 	o := h.pullJSON(r, p)
 	for k, v := range (obj{
 		"merged": p.merged, "mergeable": nil, "rebaseable": nil, "mergeable_state": "unknown", "merged_by": h.orNullUser(p.mergedBy),
-		"comments": 0, "review_comments": 0, "maintainer_can_modify": false, "commits": p.facts.commits,
+		"comments": r.commentCount(p.number), "review_comments": 0, "maintainer_can_modify": false, "commits": p.facts.commits,
 		"additions": p.facts.additions, "deletions": p.facts.deletions, "changed_files": p.facts.files,
 	}) {
 		o[k] = v

@@ -28,7 +28,7 @@ type answer struct {
 
 type endpoint struct {
 	pattern    string
-	permission string // "" for calls with a JWT or without a repository
+	permission string // "" for calls with a JWT or without a repository; "a|b" is either
 	level      string
 	handle     func(*call) (answer, error)
 }
@@ -58,6 +58,13 @@ func (h *Hub) restHandler() http.Handler {
 		{"GET /repos/{owner}/{repo}/pulls", "pull_requests", "read", h.listPulls},
 		{"GET /repos/{owner}/{repo}/pulls/{number}", "pull_requests", "read", h.getPull},
 		{"GET /repos/{owner}/{repo}/pulls/{number}/files", "pull_requests", "read", h.listPullFiles},
+		{"GET /repos/{owner}/{repo}/commits/{ref}/pulls", "pull_requests", "read", h.listCommitPulls},
+		{"GET /repos/{owner}/{repo}/issues/{first}/{second}", eitherTalk, "read", h.getIssuePart},
+		{"POST /repos/{owner}/{repo}/issues/{number}/comments", eitherTalk, "write", h.postComment},
+		{"PATCH /repos/{owner}/{repo}/issues/comments/{id}", eitherTalk, "write", h.patchComment},
+		{"DELETE /repos/{owner}/{repo}/issues/comments/{id}", eitherTalk, "write", h.deleteComment},
+		{"GET /repos/{owner}/{repo}/issues/comments/{id}/reactions", eitherTalk, "read", h.listReactions},
+		{"POST /repos/{owner}/{repo}/issues/comments/{id}/reactions", eitherTalk, "write", h.postReaction},
 		{"POST /repos/{owner}/{repo}/check-runs", "checks", "write", h.postCheckRun},
 		{"GET /repos/{owner}/{repo}/check-runs/{id}", "checks", "read", h.getCheckRun},
 		{"PATCH /repos/{owner}/{repo}/check-runs/{id}", "checks", "write", h.patchCheckRun},
@@ -100,6 +107,10 @@ func (h *Hub) serveCall(e endpoint, w http.ResponseWriter, r *http.Request) {
 			ae = refuse(http.StatusInternalServerError, "Server Error: %s", err)
 		}
 		writeError(w, ae)
+		return
+	}
+	if a.status == http.StatusNoContent {
+		w.WriteHeader(a.status)
 		return
 	}
 	writeJSON(w, a.status, a.body)

@@ -130,7 +130,9 @@ func (h *Hub) findRun(id int64) (*Repo, *checkRun) {
 }
 
 // RerequestRun does what the Re-run button of a check run does, in the name
-// of a login. A check run must be completed to be run again.
+// of a login. A check run must be completed to be run again. Any login may:
+// GitHub shows the button to people with write permission only (CanWrite),
+// and tests can be the stranger whom it let through.
 func (h *Hub) RerequestRun(id int64, login string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -146,7 +148,8 @@ func (h *Hub) RerequestRun(id int64, login string) error {
 }
 
 // RerequestSuites does what "Re-run all checks" does: check_suite.rerequested
-// for every suite of the commit that has check runs.
+// for every suite of the commit that has check runs. Any login may, as with
+// Hub.RerequestRun.
 func (r *Repo) RerequestSuites(sha, login string) error {
 	h := r.hub
 	h.mu.Lock()
@@ -165,7 +168,8 @@ func (r *Repo) RerequestSuites(sha, login string) error {
 	return nil
 }
 
-// RequestAction does what an action's button on a check run does.
+// RequestAction does what an action's button on a check run does. Any login
+// may, as with RerequestRun.
 func (h *Hub) RequestAction(id int64, identifier, login string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -34,6 +34,9 @@ var loadREST = sync.OnceValues(func() (*description, error) {
 			account.AnyOf, account.AllOf = account.AllOf, nil
 		}
 	}
+	if err := addReactions(doc); err != nil {
+		return nil, err
+	}
 	router, err := gorillamux.NewRouter(doc)
 	if err != nil {
 		return nil, fmt.Errorf("route GitHub's REST description: %w", err)
