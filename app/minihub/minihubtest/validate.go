@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -59,6 +60,10 @@ func Validate(next http.Handler, seen func(Call)) http.Handler {
 	})
 }
 
+// byID is the address of a repository by its id, where GitHub's redirects
+// lead; its description knows the form with names alone.
+var byID = regexp.MustCompile(`^/api/v3/repositories/[0-9]+(/|$)`)
+
 func check(r *http.Request, body []byte, rec *httptest.ResponseRecorder) []string {
 	d, err := loadREST()
 	if err != nil {
@@ -68,6 +73,8 @@ func check(r *http.Request, body []byte, rec *httptest.ResponseRecorder) []strin
 		body = nil // ghinstallation sends null where it has no options, and GitHub takes it
 	}
 	r = r.Clone(context.Background())
+	r.URL.Path = byID.ReplaceAllString(r.URL.Path, "/api/v3/repos/owner/repo$1")
+	r.URL.RawPath = byID.ReplaceAllString(r.URL.RawPath, "/api/v3/repos/owner/repo$1")
 	r.ContentLength = int64(len(body))
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	route, params, err := d.router.FindRoute(r)
@@ -90,8 +97,8 @@ func check(r *http.Request, body []byte, rec *httptest.ResponseRecorder) []strin
 	return bad
 }
 
-// answer validates an answer. An error status that the operation does not
-// list has the shape that GitHub's errors have everywhere.
+// answer validates an answer. An error or a redirect that the operation does
+// not list has the shape that GitHub's have everywhere.
 func (d *description) answer(in *openapi3filter.RequestValidationInput, route *routers.Route, rec *httptest.ResponseRecorder) error {
 	listed := route.Operation.Responses.Status(rec.Code) != nil
 	switch {
@@ -101,7 +108,9 @@ func (d *description) answer(in *openapi3filter.RequestValidationInput, route *r
 			Body: io.NopCloser(bytes.NewReader(rec.Body.Bytes()))})
 	case rec.Code == http.StatusUnprocessableEntity:
 		return d.visit("validation-error", rec.Body.Bytes())
-	case rec.Code >= 400:
+	case (rec.Code == http.StatusMovedPermanently || rec.Code == http.StatusTemporaryRedirect) && rec.Header().Get("Location") == "":
+		return errors.New("a redirect without Location")
+	case rec.Code >= 400 || rec.Code == http.StatusMovedPermanently || rec.Code == http.StatusTemporaryRedirect:
 		return d.visit("basic-error", rec.Body.Bytes())
 	}
 	return fmt.Errorf("status %d is not described", rec.Code)

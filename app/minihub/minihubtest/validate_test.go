@@ -26,12 +26,21 @@ func TestValidateSeesViolations(t *testing.T) {
 		{"a request that lacks a member", "POST", "/repos/a/b/check-runs", `{"name":"x"}`, 422, `{"message":"no","documentation_url":"u"}`, "request:"},
 		{"a request of the wrong type", "POST", "/repos/a/b/check-runs", `{"name":"x","head_sha":7}`, 422, `{"message":"no","documentation_url":"u"}`, "request:"},
 		{"a bad query", "GET", "/repos/a/b/commits/main/check-runs?filter=newest", "", 404, `{"message":"no"}`, "request:"},
+		{"a redirect", "POST", "/repos/a/b/check-runs", `{"name":"x","head_sha":"y"}`, 307, `{"message":"Moved Permanently","url":"u"}`, ""},
+		{"a redirect in another shape", "GET", "/repos/a/b/pulls", "", 301, `{"message":7}`, "answer:"},
+		{"a redirect to nowhere", "GET", "/repos/a/b/commits/main/check-runs", "", 301, `{}`, "without Location"},
+		{"a repository by its id", "GET", "/repositories/7/check-runs/7", "", 404, `{"message":"no"}`, ""},
+		{"a bad query to a repository by its id", "GET", "/repositories/7/commits/main/check-runs?filter=newest", "", 404, `{"message":"no"}`, "request:"},
+		{"an id that is none", "GET", "/repositories/x/pulls", "", 404, `{"message":"no"}`, "no such call"},
 		{"a call that GitHub does not have", "GET", "/nothing", "", 404, `{"message":"no"}`, "no such call"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got Call
 			next := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", "application/json; charset=utf-8")
+				if strings.Contains(c.answer, `"message"`) && c.status < 400 {
+					w.Header().Set("Location", "http://127.0.0.1/elsewhere")
+				}
 				w.WriteHeader(c.status)
 				_, _ = w.Write([]byte(c.answer))
 			})
