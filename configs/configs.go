@@ -33,9 +33,15 @@ type Config struct {
 	DataDir string
 	GitHub  GitHub
 	Runner  Runner
-	Log     Log
+	// Events is what counts for a repository that nothing more is said of;
+	// EventsOf is what counts for one.
+	Events Events
+	Log    Log
 
 	derivedURL bool // PublicURL is the default
+	// repositories has the names in lower case, OWNER/* among them. Each has
+	// all that counts for it, not only what differs.
+	repositories map[string]Events
 }
 
 // GitHub is the server that repositories are on, and who we are there.

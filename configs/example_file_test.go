@@ -28,6 +28,7 @@ func documented(t *testing.T) (order []string, comment map[string]string) {
 		case m == nil:
 		case m[4] == "":
 			group = m[3] + "."
+		case group == repositories+".": // an example, not a key
 		default:
 			name := m[3]
 			if m[1] != "" {
@@ -54,6 +55,8 @@ func TestExampleIsComplete(t *testing.T) {
 		switch {
 		case k.name == "public_url":
 			want = "Default: http:// and what `listen` says. "
+		case k.list != nil:
+			want = "Default: none. "
 		case k.fallback == nil:
 			want = "No default"
 		case k.name != "runner.slots" && k.name != "runner.cpus":
@@ -83,7 +86,7 @@ func TestExampleLoads(t *testing.T) {
 // field of Config is left that no key sets.
 func TestExampleFillsConfig(t *testing.T) {
 	text := string(Example)
-	text = regexp.MustCompile(`(?m)^( *)#([a-z_]+:)`).ReplaceAllString(text, "$1$2")
+	text = regexp.MustCompile(`(?m)^( *)#([a-z_/*]+:)`).ReplaceAllString(text, "$1$2")
 	text = regexp.MustCompile(`(?m)^ *webhook_secret: .*\n`).ReplaceAllString(text, "")
 	text = strings.Replace(text, "/etc/loktar/webhook-secret", write(t, "secret", "hush"), 1)
 	text = strings.Replace(text, "/etc/loktar/private-key.pem", write(t, "key.pem", string(pemKey())), 1)
@@ -103,6 +106,10 @@ func TestExampleFillsConfig(t *testing.T) {
 		}
 	}
 	look(reflect.ValueOf(c), "Config")
+	pets, other := c.EventsOf("Acme", "Pets"), c.EventsOf("acme", "docs")
+	if pets.Forks != "run" || pets.Drafts != "wait" || len(pets.Push) != 1 || other.Forks != "approve" || other.Drafts != "wait" {
+		t.Errorf("the repositories after # were not put to use: %+v, %+v", pets, other)
+	}
 	if c.PublicURL != "https://loktar.example.com" || c.Runner.Slots != 3 || c.Runner.CPUs != 1.5 {
 		t.Errorf("the keys after # were not put to use: %+v", c)
 	}

@@ -14,6 +14,11 @@ type key struct {
 	// fallback is the default as it would be written; "" is none.
 	fallback func() string
 	secret   bool
+	// empty: no value is a value too, "none".
+	empty bool
+	// list is where the globs of a key go that is a list of them. Such a key
+	// has no set.
+	list func(c *Config) *[]string
 	// set checks a value and puts it into c. The error is a clause that says
 	// what is wrong with the value and what to write.
 	set func(c *Config, value string) error
@@ -43,6 +48,11 @@ var keys = []key{
 	{name: "runner.memory", fallback: always("4GiB"), set: setMemory},
 	{name: "runner.cpus", fallback: cpus, set: setCPUs},
 	{name: "runner.pids", fallback: always("4096"), set: setPIDs},
+	{name: "events.forks", fallback: always("approve"), set: setForks},
+	{name: "events.drafts", fallback: always("run"), set: setDrafts},
+	{name: "events.push", empty: true, list: func(c *Config) *[]string { return &c.Events.Push }},
+	{name: "events.tags", empty: true, list: func(c *Config) *[]string { return &c.Events.Tags }},
+	{name: "events.full_label", fallback: always("loktar:full"), empty: true, set: setFullLabel},
 	{name: "log.level", fallback: always("info"), set: setLevel},
 	{name: "log.format", fallback: always("auto"), set: setFormat},
 }

@@ -8,20 +8,22 @@ import (
 	"github.com/knadh/koanf/providers/confmap"
 	"github.com/knadh/koanf/providers/env/v2"
 	"github.com/knadh/koanf/v2"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/dudesons/loktar/configs/internal/value"
 )
 
 // Load reads the configuration: defaults, then the YAML file when its path is
 // not empty, then the LOKTAR_* variables of environ (NAME=VALUE, as os.Environ
-// gives them). An empty variable is as none. Relative paths are relative to
-// the working directory. LOKTAR_SHARED and LOKTAR_TEST_* are for tests and
-// passed over.
+// gives them). An empty variable is as one that is not set, except where no
+// value means none: events.push, events.tags and events.full_label. Relative
+// paths are relative to the working directory. LOKTAR_SHARED and LOKTAR_TEST_*
+// are for tests and passed over.
 //
 // Everything that is wrong is reported at once, in an *Error. The files that
 // the configuration names are read here, once.
 func Load(file string, environ []string) (Config, error) {
-	l := &loader{values: koanf.New("."), source: map[string]string{}}
+	l := &loader{values: koanf.New("."), source: map[string]string{}, lists: map[string][]setting{}}
 	l.defaults()
 	if file != "" {
 		l.file(file)
@@ -37,8 +39,10 @@ func Load(file string, environ []string) (Config, error) {
 // loader is the state of one Load.
 type loader struct {
 	values   *koanf.Koanf
-	source   map[string]string // where each key that is not a default comes from
-	layer    map[string]string // where each key of the layer just read comes from
+	source   map[string]string    // where each key that is not a default comes from
+	layer    map[string]string    // where each key of the layer just read comes from
+	lists    map[string][]setting // the elements of the lists of the file
+	special  []repository         // what the file says of single repositories
 	problems []Problem
 	unread   bool // there is a file, and what it says is not known
 }
@@ -75,13 +79,21 @@ func (l *loader) file(path string) {
 	for _, e := range entries {
 		k, known := find(e.name)
 		switch {
+		case e.name == repositories:
+			l.readRepositories(e)
+		case isGroup(e.name):
+			l.complain(e.name, e.source, "has to hold keys; write them on lines of their own below it, further to the right")
 		case !known:
-			l.problems = append(l.problems, Problem{Key: e.name, Source: e.source, Message: "is not a key of the configuration" +
-				value.Say(value.Nearest(e.name, names(), nil), "remove it")})
+			l.complain(e.name, e.source, "is not a key of the configuration"+
+				value.Say(value.Nearest(e.name, append(names(), repositories), nil), "remove it"))
 		case l.layer[e.name] != "":
-			l.problems = append(l.problems, Problem{Key: e.name, Source: e.source, Message: "is there twice; remove one of the two, the other is at " + l.layer[e.name]})
-		case !e.scalar:
-			l.problems = append(l.problems, Problem{Key: e.name, Source: e.source, Message: "has to be one value; write it on the line of the key"})
+			l.complain(e.name, e.source, "is there twice; remove one of the two, the other is at "+l.layer[e.name])
+		case !l.formed(k, e.name, e):
+		case e.kind == yaml.SequenceNode:
+			// koanf knows which layer wins, lists know the lines.
+			m[k.name] = []string{}
+			l.lists[k.name] = e.parts
+			l.layer[k.name] = e.source
 		default:
 			m[k.name] = e.value
 			l.layer[k.name] = e.source
@@ -89,6 +101,33 @@ func (l *loader) file(path string) {
 	}
 	l.put(m)
 	l.settle()
+}
+
+func (l *loader) complain(name, source, message string) {
+	l.problems = append(l.problems, Problem{Key: name, Source: source, Message: message})
+}
+
+// formed reports whether a value has the form that its key wants, and
+// complains when not. name is the key as the file has it.
+func (l *loader) formed(k key, name string, s setting) bool {
+	switch {
+	case s.kind == yaml.ScalarNode:
+		return true
+	case k.list == nil:
+		l.complain(name, s.source, "has to be one value; write it on the line of the key")
+		return false
+	case s.kind != yaml.SequenceNode:
+		l.complain(name, s.source, "has to be a list"+globsRemedy)
+		return false
+	}
+	formed := true
+	for _, e := range s.parts {
+		if e.kind != yaml.ScalarNode {
+			l.complain(name, e.source, "has to be a list of single values"+globsRemedy)
+			formed = false
+		}
+	}
+	return formed
 }
 
 func (l *loader) environment(environ []string) {
@@ -104,6 +143,9 @@ func (l *loader) environment(environ []string) {
 		TransformFunc: func(name, text string) (string, any) {
 			k, known := byVariable[name]
 			switch {
+			case name == prefix+"REPOSITORIES" || strings.HasPrefix(name, prefix+"REPOSITORIES_"):
+				l.complain("", name, "is not a variable of Loktar; write `"+repositories+":` in the configuration file, there is no variable for it")
+				return "", nil
 			case !known:
 				if name != "LOKTAR_SHARED" && !strings.HasPrefix(name, "LOKTAR_TEST_") && !unknown[name] {
 					unknown[name] = true
@@ -111,7 +153,7 @@ func (l *loader) environment(environ []string) {
 						value.Say(value.Nearest(name, variables(), nil), "unset it")})
 				}
 				return "", nil
-			case text == "":
+			case text == "" && !k.empty:
 				return "", nil
 			}
 			l.layer[k.name] = name
@@ -153,14 +195,13 @@ func (l *loader) config() Config {
 		if !l.values.Exists(k.name) {
 			continue
 		}
-		text := l.values.String(k.name)
-		if !k.secret {
-			text = strings.TrimSpace(text)
+		s := setting{source: l.source[k.name], kind: yaml.ScalarNode, value: l.values.String(k.name)}
+		if _, isList := l.values.Get(k.name).([]string); isList {
+			s.kind, s.parts = yaml.SequenceNode, l.lists[k.name]
 		}
-		if err := k.set(&c, text); err != nil {
-			l.problems = append(l.problems, Problem{Key: k.name, Source: l.source[k.name], Value: shown(k, text), Message: err.Error()})
-		}
+		l.assign(&c, k, k.name, s)
 	}
+	l.override(&c)
 	if !l.values.Exists("public_url") {
 		c.PublicURL, c.derivedURL = urlOf(c.Listen), true
 	}
@@ -168,6 +209,24 @@ func (l *loader) config() Config {
 	l.require("github.private_key_file", "", "write the path of the .pem file that the App's settings page gave you")
 	l.require("github.webhook_secret", "github.webhook_secret_file", "write the secret that the App's settings page has under Webhook, or the path of a file with it")
 	return c
+}
+
+// assign checks a value and puts it into c. name is the key as the file has it.
+func (l *loader) assign(c *Config, k key, name string, s setting) {
+	refuse := func(source, text string, err error) {
+		l.problems = append(l.problems, Problem{Key: name, Source: source, Value: shown(k, text), Message: err.Error()})
+	}
+	if k.list != nil {
+		*k.list(c) = globs(s, refuse)
+		return
+	}
+	text := s.value
+	if !k.secret {
+		text = strings.TrimSpace(text)
+	}
+	if err := k.set(c, text); err != nil {
+		refuse(s.source, text, err)
+	}
 }
 
 // require reports a key that has no value, unless instead has one, or a file

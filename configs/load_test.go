@@ -30,10 +30,15 @@ var pemKey = sync.OnceValue(func() []byte {
 func write(t *testing.T, name, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+	overwrite(t, path, []byte(text))
+	return path
+}
+
+func overwrite(t testing.TB, path string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return path
 }
 
 // enough is the least that a server starts with.
@@ -238,15 +243,7 @@ func TestProblems(t *testing.T) {
 			if !errors.As(err, &e) {
 				t.Fatalf("error %v", err)
 			}
-			var got []string
-			for _, p := range e.Problems {
-				line := p.String()
-				if file != "" {
-					line = strings.ReplaceAll(line, file, "FILE")
-				}
-				got = append(got, line)
-			}
-			if diff := cmp.Diff(c.want, got); diff != "" {
+			if diff := cmp.Diff(c.want, lines(e, file)); diff != "" {
 				t.Errorf("problems (-want +got):\n%s", diff)
 			}
 			if strings.Contains(err.Error(), "hush") {
@@ -254,6 +251,19 @@ func TestProblems(t *testing.T) {
 			}
 		})
 	}
+}
+
+// lines are the problems, one a line, with FILE for the path of the file.
+func lines(e *Error, file string) []string {
+	var out []string
+	for _, p := range e.Problems {
+		line := p.String()
+		if file != "" {
+			line = strings.ReplaceAll(line, file, "FILE")
+		}
+		out = append(out, line)
+	}
+	return out
 }
 
 func TestNoFile(t *testing.T) {
@@ -304,6 +314,7 @@ func TestVariablesAreAContract(t *testing.T) {
 		"LOKTAR_LISTEN", "LOKTAR_PUBLIC_URL", "LOKTAR_DATA_DIR", "LOKTAR_GITHUB_URL", "LOKTAR_GITHUB_APP_ID",
 		"LOKTAR_GITHUB_PRIVATE_KEY_FILE", "LOKTAR_GITHUB_WEBHOOK_SECRET", "LOKTAR_GITHUB_WEBHOOK_SECRET_FILE",
 		"LOKTAR_RUNNER_SLOTS", "LOKTAR_RUNNER_IMAGE", "LOKTAR_LOG_LEVEL",
+		"LOKTAR_EVENTS_FORKS", "LOKTAR_EVENTS_DRAFTS", "LOKTAR_EVENTS_PUSH", "LOKTAR_EVENTS_TAGS", "LOKTAR_EVENTS_FULL_LABEL",
 	}
 	for _, name := range want {
 		if !slices.Contains(variables(), name) {

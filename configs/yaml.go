@@ -13,12 +13,13 @@ import (
 // maxFile bounds a configuration file, in bytes.
 const maxFile = 1 << 20
 
-// setting is a key of a file as it stands there.
+// setting is a key of a file as it stands there, or an element of a list.
 type setting struct {
 	name   string // GROUP.KEY
 	source string // FILE:LINE
-	value  string
-	scalar bool
+	kind   yaml.Kind
+	value  string    // of a scalar
+	parts  []setting // the elements of a list; the repositories
 }
 
 var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
@@ -70,30 +71,72 @@ func (l *loader) yaml(path string, data []byte) []setting {
 	return settings(path, "", root)
 }
 
-// settings are the settings of a mapping, those of groups included.
+// settings are the settings of a mapping, those of groups included. What is
+// said of a repository are parts that are named as those of events.
 func settings(path, group string, n *yaml.Node) []setting {
 	var out []setting
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		k, v := n.Content[i], n.Content[i+1]
-		for v.Kind == yaml.AliasNode {
-			v = v.Alias
-		}
-		name := group + k.Value
+		k, v := n.Content[i], follow(n.Content[i+1])
+		s := setting{name: group + k.Value, source: at(path, k), kind: v.Kind, value: v.Value}
+		known, isKey := find(s.name)
+		top := group == "" && (isGroup(s.name) || s.name == repositories)
 		switch {
-		case v.Kind == yaml.MappingNode && group == "" && isGroup(k.Value):
-			out = append(out, settings(path, name+".", v)...)
-		case v.Kind == yaml.ScalarNode && v.Tag == "!!null" && (known(name) || group == "" && isGroup(name)):
-		default:
-			out = append(out, setting{name: name, source: fmt.Sprintf("%s:%d", path, k.Line), value: v.Value, scalar: v.Kind == yaml.ScalarNode})
+		case v.Kind == yaml.MappingNode && top && s.name != repositories:
+			out = append(out, settings(path, s.name+".", v)...)
+			continue
+		case isNull(v) && known.empty:
+			s.value = ""
+		case isNull(v) && (isKey || top):
+			continue
+		case v.Kind == yaml.MappingNode && top:
+			s.parts = repositoriesOf(path, v)
+		case v.Kind == yaml.SequenceNode:
+			s.parts = elements(path, s.name, v)
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func repositoriesOf(path string, n *yaml.Node) []setting {
+	var out []setting
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k, v := n.Content[i], follow(n.Content[i+1])
+		s := setting{name: k.Value, source: at(path, k), kind: v.Kind, value: v.Value}
+		switch {
+		case v.Kind == yaml.MappingNode:
+			s.parts = settings(path, events, v)
+		case isNull(v): // nothing differs
+			s.kind = yaml.MappingNode
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// elements are those of a list. One without a value is the empty text.
+func elements(path, name string, n *yaml.Node) []setting {
+	out := make([]setting, len(n.Content))
+	for i, e := range n.Content {
+		v := follow(e)
+		out[i] = setting{name: name, source: at(path, e), kind: v.Kind}
+		if !isNull(v) {
+			out[i].value = v.Value
 		}
 	}
 	return out
 }
 
-func known(name string) bool {
-	_, ok := find(name)
-	return ok
+func follow(n *yaml.Node) *yaml.Node {
+	for n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	return n
 }
+
+func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
+
+func at(path string, n *yaml.Node) string { return fmt.Sprintf("%s:%d", path, n.Line) }
 
 // isGroup reports whether keys start with name and a dot.
 func isGroup(name string) bool {
