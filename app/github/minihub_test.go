@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,16 @@ import (
 	"github.com/dudesons/loktar/checks"
 )
 
+// appOf is the hub's App.
+func appOf(t *testing.T, hub *minihubtest.Hub) *github.App {
+	a, err := github.New(github.Options{AppID: hub.App().ID(), Key: hub.App().PrivateKeyPEM(), APIURL: hub.URL() + "/api/v3", Version: "test", Logger: zerolog.Nop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(a.Close)
+	return a
+}
+
 // TestAgainstMinihub is one pull request's life at a server that verifies
 // every token, and every request against GitHub's own description of it.
 func TestAgainstMinihub(t *testing.T) {
@@ -25,11 +36,7 @@ func TestAgainstMinihub(t *testing.T) {
 	head := hub.Commit(r, minihub.Commit{Branch: "topic", From: "main", Files: map[string]string{"a/x.txt": "2\n"}})
 	number := hub.Open(r, minihub.NewPull{Title: "Change x", Head: "topic", Author: "ann"})
 	id := hub.Install("acme")
-	a, err := github.New(github.Options{AppID: hub.App().ID(), Key: hub.App().PrivateKeyPEM(), APIURL: hub.URL() + "/api/v3", Version: "test", Logger: zerolog.Nop()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(a.Close)
+	a := appOf(t, hub)
 	here := checks.Repo{Owner: "acme", Name: "shop"}
 	if name, err := a.Identify(t.Context()); name != "loktar" || err != nil {
 		t.Errorf("Identify = %q, %v", name, err)
@@ -65,6 +72,7 @@ func TestAgainstMinihub(t *testing.T) {
 	if got, err := a.Find(t.Context(), cr); got != 0 || err != nil {
 		t.Fatalf("Find before = %d, %v", got, err)
 	}
+	cr.Actions = []checks.Action{{ID: checks.ActionCancel, Label: "Cancel", Description: "Stop what runs."}}
 	run, err := a.Put(t.Context(), cr, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -76,6 +84,10 @@ func TestAgainstMinihub(t *testing.T) {
 	if _, err = a.Put(t.Context(), cr, run); err != nil {
 		t.Fatal(err)
 	}
+	if runs := hub.CheckRuns("acme/shop", head); len(runs) != 1 || !slices.Equal(runs[0].Actions, []minihub.Action{{Label: "Cancel", Description: "Stop what runs.", Identifier: "cancel"}}) {
+		t.Errorf("the hub has the buttons of %+v", runs)
+	}
+	cr.Actions = nil
 	cr.Status, cr.Conclusion, cr.Completed = checks.StatusCompleted, checks.ConclusionFailure, time.Now()
 	cr.Summary = strings.Repeat("ü line\n", 20_000)
 	for i := range 120 {
@@ -87,7 +99,7 @@ func TestAgainstMinihub(t *testing.T) {
 		}
 	}
 	runs := hub.CheckRuns("acme/shop", head)
-	if len(runs) != 1 || runs[0].Conclusion != "failure" || runs[0].ExternalID != "RUN1/a" || len(runs[0].Annotations) != 120 || runs[0].StartedAt.Unix() != cr.Started.Unix() {
+	if len(runs) != 1 || runs[0].Conclusion != "failure" || runs[0].ExternalID != "RUN1/a" || len(runs[0].Annotations) != 120 || len(runs[0].Actions) != 0 || runs[0].StartedAt.Unix() != cr.Started.Unix() {
 		t.Errorf("the hub has %+v", runs)
 	}
 	cr.Status = checks.StatusInProgress
