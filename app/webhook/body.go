@@ -11,41 +11,61 @@ import (
 	"net/http"
 	"os"
 	"strings"
+
+	"github.com/dudesons/loktar/checks"
 )
 
 // maxBody is where GitHub stops, in bytes:
 // https://docs.github.com/en/webhooks/webhook-events-and-payloads
 const maxBody = 25 << 20
 
-// readSigned reads the body, which it hashes on the way, and returns it when
-// its signature is right.
-func (h *handler) readSigned(w http.ResponseWriter, r *http.Request) ([]byte, *answer) {
+// read is the event in r's body. The body has left memory when it returns.
+func (h *handler) read(w http.ResponseWriter, r *http.Request) (none checks.Event, refused *answer) {
 	tooLarge := &answer{http.StatusRequestEntityTooLarge, "The body is larger than 25 MB."}
 	if r.ContentLength > maxBody {
-		return nil, tooLarge
+		return none, tooLarge
 	}
 	want, refused := h.signature(r.Header)
 	if refused != nil {
-		return nil, refused
+		return none, refused
+	}
+	size, release, refused := h.admit(r.Context(), r.ContentLength)
+	if refused != nil {
+		return none, refused
+	}
+	defer release()
+	if r.ContentLength >= 0 {
+		tooLarge = &answer{http.StatusRequestEntityTooLarge, "The body is larger than its Content-Length."}
 	}
 	mac := hmac.New(sha256.New, []byte(h.Secret))
 	var buf bytes.Buffer
 	// Content-Length is a stranger's word: it saves copying, within reason.
 	buf.Grow(int(min(max(r.ContentLength, 0), 64<<10)) + bytes.MinRead)
-	_, err := io.Copy(io.MultiWriter(mac, &buf), http.MaxBytesReader(w, r.Body, maxBody))
+	_, err := io.Copy(io.MultiWriter(mac, &buf), http.MaxBytesReader(w, r.Body, size))
 	var over *http.MaxBytesError
 	switch {
 	case errors.As(err, &over):
-		return nil, tooLarge
+		return none, tooLarge
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, &answer{http.StatusRequestTimeout, "The body did not come in time."}
+		return none, &answer{http.StatusRequestTimeout, "The body did not come in time."}
 	case err != nil:
-		return nil, &answer{http.StatusBadRequest, "The body ended before its length."}
+		return none, &answer{http.StatusBadRequest, "The body ended before its length."}
 	}
 	if !hmac.Equal(mac.Sum(nil), want) {
-		return nil, &answer{http.StatusUnauthorized, "The signature does not fit the body. Set the same webhook secret at GitHub and in Loktar."}
+		return none, &answer{http.StatusUnauthorized, "The signature does not fit the body. Set the same webhook secret at GitHub and in Loktar."}
 	}
-	return buf.Bytes(), nil
+	event := r.Header.Get("X-GitHub-Event")
+	switch {
+	case !eventPattern.MatchString(event):
+		return none, &answer{http.StatusBadRequest, "The header X-GitHub-Event is missing or is not the name of an event."}
+	case !guidPattern.MatchString(r.Header.Get("X-GitHub-Delivery")):
+		return none, &answer{http.StatusBadRequest, "The header X-GitHub-Delivery is missing or is not a GUID."}
+	}
+	body, refused := payloadOf(r.Header.Get("Content-Type"), buf.Bytes())
+	if refused != nil {
+		return none, refused
+	}
+	return h.translate(event, body)
 }
 
 // signature is the hash that the sender claims for the body.

@@ -32,7 +32,7 @@ func TestRefusals(t *testing.T) {
 		"HEAD":                  {good, func(r *http.Request) { r.Method = http.MethodHead }, 405, "POST"},
 		"said to be large":      {good, func(r *http.Request) { r.ContentLength = maxBody + 1 }, 413, "25 MB"},
 		"large":                 {bytes.Repeat([]byte(" "), maxBody+1), func(r *http.Request) { r.ContentLength = -1 }, 413, "25 MB"},
-		"larger than said":      {bytes.Repeat([]byte(" "), maxBody+1), func(r *http.Request) { r.ContentLength = 10 }, 413, "25 MB"},
+		"larger than said":      {bytes.Repeat([]byte(" "), maxBody+1), func(r *http.Request) { r.ContentLength = 10 }, 413, "Content-Length"},
 		"unsigned":              {good, header("X-Hub-Signature-256"), 401, "X-Hub-Signature-256 is missing"},
 		"SHA-1 alone":           {good, func(r *http.Request) { header("X-Hub-Signature-256")(r); header("X-Hub-Signature", "sha1=00")(r) }, 401, "X-Hub-Signature-256 is missing"},
 		"SHA-1 in its place":    {good, header("X-Hub-Signature-256", "sha1="+strings.Repeat("0", 40)), 401, "64 hexadecimal"},

@@ -16,6 +16,7 @@ const maxText = 1000
 // commits become arguments of git: what is not of these forms is refused.
 var (
 	shaPattern   = regexp.MustCompile(`^(?:[0-9a-f]{40}|[0-9a-f]{64})$`)
+	zeroPattern  = regexp.MustCompile(`^(?:0{40}|0{64})$`) // git's word for no commit
 	ownerPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}$`)
 	namePattern  = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
 	loginPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}(?:\[bot\])?$`)
@@ -44,7 +45,7 @@ func (r *repository) repo(field string) (checks.Repo, *answer) {
 func (r *ref) ref(field string) (checks.Ref, *answer) {
 	out := checks.Ref{SHA: r.SHA, Branch: r.Ref}
 	switch {
-	case !shaPattern.MatchString(r.SHA):
+	case !validSHA(r.SHA):
 		return checks.Ref{}, unusable("The field %s.sha is not a SHA of 40 or 64 hexadecimal digits.", field)
 	case !validBranch(r.Ref):
 		return checks.Ref{}, unusable("The field %s.ref is not the name of a branch.", field)
@@ -55,6 +56,9 @@ func (r *ref) ref(field string) (checks.Ref, *answer) {
 	out.Repo, refused = r.Repo.repo(field + ".repo")
 	return out, refused
 }
+
+// validSHA reports whether s is the id of an object that may exist.
+func validSHA(s string) bool { return shaPattern.MatchString(s) && !zeroPattern.MatchString(s) }
 
 // validBranch reports whether git takes name as a branch's name, and whether
 // it cannot be taken for an option.
@@ -72,6 +76,18 @@ func (u *user) account() checks.User {
 		out.Login = u.Login
 	}
 	return out
+}
+
+// firstRunes is s or its first n characters, in memory of its own.
+func firstRunes(s string, n int) string {
+	for i := range s {
+		if n == 0 {
+			s = s[:i]
+			break
+		}
+		n--
+	}
+	return strings.Clone(strings.ToValidUTF8(s, ""))
 }
 
 // bounded is s or its beginning, in memory of its own.

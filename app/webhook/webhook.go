@@ -43,7 +43,10 @@ type Options struct {
 	Now func() time.Time
 }
 
-type handler struct{ Options }
+type handler struct {
+	Options
+	admission
+}
 
 // New makes the handler of POST /webhook. The server that it is mounted in
 // sets the deadlines for reading.
@@ -53,8 +56,10 @@ type handler struct{ Options }
 // answer means that nothing was kept: 400, 408, 413, 415 and 422 for a
 // delivery that cannot be read or used, 401 for one that is not signed with
 // the secret, 405 for other methods, and 503 when the inbox failed or did not
-// answer in time; after a 503 the event may still have been accepted, which
-// does no harm as a redelivery is known by its GUID.
+// answer in time, or when for three seconds there was no room for the body:
+// about 100 MB of bodies are read at once. After a 503 of the inbox the event
+// may still have been accepted, which does no harm as a redelivery is known
+// by its GUID.
 func New(o Options) http.Handler {
 	if o.Wake == nil {
 		o.Wake = func() {}
@@ -65,7 +70,7 @@ func New(o Options) http.Handler {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &handler{o}
+	return &handler{o, newAdmission()}
 }
 
 // answer is what a delivery is answered with.
@@ -109,29 +114,18 @@ func (h *handler) receive(w http.ResponseWriter, r *http.Request) (answer, zerol
 		return answer{http.StatusMethodNotAllowed, "Send webhook deliveries with POST."}, log
 	}
 	event, guid := r.Header.Get("X-GitHub-Event"), r.Header.Get("X-GitHub-Delivery")
-	goodEvent, goodGUID := eventPattern.MatchString(event), guidPattern.MatchString(guid)
-	if goodEvent && goodGUID {
+	if eventPattern.MatchString(event) && guidPattern.MatchString(guid) {
 		log = log.With().Str("delivery", guid).Str("event", event).Logger()
 	}
-	body, refused := h.readSigned(w, r)
-	switch {
-	case refused != nil:
-		return *refused, log
-	case !goodEvent:
-		return answer{http.StatusBadRequest, "The header X-GitHub-Event is missing or is not the name of an event."}, log
-	case !goodGUID:
-		return answer{http.StatusBadRequest, "The header X-GitHub-Delivery is missing or is not a GUID."}, log
-	}
-	body, refused = payloadOf(r.Header.Get("Content-Type"), body)
-	if refused != nil {
-		return *refused, log
-	}
-	ev, refused := h.translate(event, body)
+	ev, refused := h.read(w, r)
 	if refused != nil {
 		return *refused, log
 	}
 	ev.Delivery, ev.Received = guid, h.Now().UTC()
-	log = log.With().Str("kind", string(ev.Kind)).Str("repo", ev.Repo.FullName()).Logger()
+	log = log.With().Str("kind", string(ev.Kind)).Int64("installation", ev.Installation).Logger()
+	if ev.Repo.ID > 0 {
+		log = log.With().Str("repo", ev.Repo.FullName()).Logger()
+	}
 	fresh, err := h.accept(r.Context(), ev)
 	if err != nil {
 		log = log.With().Err(err).Logger()
