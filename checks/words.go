@@ -1,0 +1,74 @@
+package checks
+
+import (
+	"fmt"
+	"time"
+)
+
+// Took is a duration as a person says it, in two units at most: 0.4 s, 12 s,
+// 3 min 5 s, 1 h 2 min. It is empty for none (0 or less).
+func Took(d time.Duration) string {
+	switch {
+	case d <= 0:
+		return ""
+	case d < 50*time.Millisecond:
+		return "under 0.1 s"
+	case d < 9950*time.Millisecond:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	}
+	d = d.Round(time.Second)
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", d/time.Second)
+	case d < time.Hour:
+		return fmt.Sprintf("%d min %d s", d/time.Minute, d%time.Minute/time.Second)
+	}
+	d = d.Round(time.Minute)
+	return fmt.Sprintf("%d h %d min", d/time.Hour, d%time.Hour/time.Minute)
+}
+
+// Began is what made the run, in words that follow "started by": "a push", "a
+// re-run of one check". It is Trigger itself where that has none.
+func (r *Run) Began() string {
+	switch r.Trigger {
+	case "pull_request.opened":
+		return "the pull request, opened"
+	case "pull_request.reopened":
+		return "the pull request, reopened"
+	case "pull_request.ready_for_review":
+		return "the pull request, marked as ready for review"
+	case "pull_request.synchronize", "push":
+		return "a push"
+	case "pull_request.edited":
+		return "another base branch"
+	case "pull_request.labeled":
+		return "a label"
+	case "merge_group.checks_requested":
+		return "the merge queue"
+	case "check_run.rerequested":
+		return "a re-run of one check"
+	case "check_suite.rerequested":
+		return "a re-run of all checks"
+	case "check_run.requested_action":
+		return r.button()
+	case "issue_comment.created", "issue_comment.edited":
+		return "a comment"
+	}
+	return r.Trigger
+}
+
+// button is the button that made the run, as far as the run tells: that of an
+// approval may have been pressed by whoever later presses another.
+func (r *Run) button() string {
+	approved := r.Approved != nil && r.Approved.ID == r.Sender.ID
+	draft := r.PullRequest != nil && r.PullRequest.Draft
+	switch {
+	case r.RerunOf != "" && !approved && !draft:
+		return `the "Re-run failed" button`
+	case r.RerunOf == "" && approved && !draft:
+		return `the "Approve and run" button`
+	case r.RerunOf == "" && draft && !approved:
+		return `the "Run now" button`
+	}
+	return "a button"
+}
