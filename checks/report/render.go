@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
-	"time"
+	"unicode/utf8"
 
 	"github.com/dudesons/loktar/checks"
 	"github.com/dudesons/loktar/checks/markdown"
@@ -35,16 +35,23 @@ func Package(run checks.Run, j checks.Job, base string) checks.CheckRun {
 	}
 
 	var b strings.Builder
+	b.WriteString(outdated(run))
 	switch {
 	case j.Result.Outcome == checks.OutcomeErrored:
 		fmt.Fprintf(&b, "**This is a fault of the server, not of the code.** %s\n\nPress Re-run when it is mended.\n\n", sentence(j.Result.Detail))
 	case j.Result.Outcome == checks.OutcomeHeldBack:
 		fmt.Fprintf(&b, "%s depends on %s, which did not pass. A re-run of %s runs this too.\n\n",
 			markdown.Code(j.Package.Name), link(j.Result.Blame, base, run.ID), markdown.Code(j.Result.Blame))
+	case j.Result.Outcome == checks.OutcomeUnaffected:
+		b.WriteString(unaffected(j) + "\n\n")
 	case j.Result.Detail != "":
 		b.WriteString(sentence(j.Result.Detail) + "\n\n")
+	case j.Result.Outcome == checks.OutcomeNeutral:
+		b.WriteString("Nothing was run. This check says nothing about the code, and no merge waits for it.\n\n")
 	}
-	fmt.Fprintf(&b, "**%s:** %s\n\n", why(j), reasons(j.Reasons, 5))
+	if len(j.Reasons) > 0 {
+		fmt.Fprintf(&b, "**%s:** %s\n\n", why(j), reasons(j.Reasons, 5))
+	}
 	if j.State == checks.StateQueued && len(j.Needs) > 0 {
 		fmt.Fprintf(&b, "**Waits for:** %s\n\n", names(j.Needs, 20))
 	}
@@ -71,142 +78,61 @@ func frame(run checks.Run, name string) checks.CheckRun {
 	}
 }
 
+// unaffected says why the check of a package that the change does not affect
+// is there at all.
+func unaffected(j checks.Job) string {
+	if j.Result.Detail != "" {
+		return sentence(j.Result.Detail) + " It is reported as skipped, so that no merge waits for it."
+	}
+	return fmt.Sprintf("This change does not affect %s. The rules of the branch, or %s in %s, ask for this check on every commit, so it is reported as skipped. A re-run tests the package all the same.",
+		markdown.Code(j.Package.Name), markdown.Code("required"), markdown.Code(checks.ManifestFile))
+}
+
 // Aggregate is the check run that stands for the whole run, as GitHub is to
-// show it now. It concludes when the last job has. Pure.
+// show it now. It concludes when the last job has. A verdict's conclusion
+// stands whatever the jobs say. Pure.
 func Aggregate(run checks.Run, jobs []checks.Job, base string) checks.CheckRun {
 	cr := frame(run, checks.AggregateName)
 	cr.DetailsURL = RunURL(base, run.ID)
 	cr.Status, cr.Started = checks.StatusInProgress, run.Created
-	if run.Done() {
-		cr.Status, cr.Completed = checks.StatusCompleted, run.Finished
-	}
-	if v := run.Verdict; v != nil {
-		cr.Conclusion, cr.Title, cr.Annotations = v.Conclusion, v.Title, v.Annotations
-		cr.Summary = markdown.Clip(v.Summary, markdown.MaxText)
-		return cr
-	}
+	cr.Actions = actions(run, jobs)
 	t := tallyOf(jobs)
-	if run.Done() {
-		cr.Conclusion = t.conclusion()
+	conclusion := t.conclusion()
+	if v := run.Verdict; v != nil {
+		conclusion = v.Conclusion
+		cr.Title, cr.Annotations = v.Title, v.Annotations
+		cr.Summary = verdictSummary(run, jobs)
+	} else {
+		cr.Title = t.title(run)
+		cr.Summary = summary(run, jobs, base)
 	}
-	cr.Title = t.title(run)
-	cr.Summary = summary(run, jobs, base)
+	if run.Done() {
+		cr.Status, cr.Completed, cr.Conclusion = checks.StatusCompleted, run.Finished, conclusion
+	}
+	suffix := titleSuffix(run)
+	cr.Title = markdown.Plain(cr.Title, maxTitle-utf8.RuneCountInString(suffix)) + suffix
 	return cr
 }
 
-// tally counts jobs by how they stand.
-type tally struct {
-	total, waiting, running, passed, red, errored, heldBack, skipped, stopped int
-	firstRed                                                                  string
-}
-
-func tallyOf(jobs []checks.Job) tally {
-	t := tally{total: len(jobs)}
-	for _, j := range jobs {
-		switch {
-		case j.State == checks.StateQueued:
-			t.waiting++
-		case j.State == checks.StateRunning:
-			t.running++
-		case j.Result.Outcome == checks.OutcomePassed:
-			t.passed++
-		case j.Result.Outcome == checks.OutcomeFailed, j.Result.Outcome == checks.OutcomeTimedOut:
-			if t.red++; t.firstRed == "" {
-				t.firstRed = j.Package.Name
-			}
-		case j.Result.Outcome == checks.OutcomeErrored:
-			t.errored++
-		case j.Result.Outcome == checks.OutcomeHeldBack:
-			t.heldBack++
-		case j.Result.Outcome == checks.OutcomeSkipped:
-			t.skipped++
-		default:
-			t.stopped++
-		}
-	}
-	return t
-}
-
-// conclusion is the worst of the jobs': a red before a fault of ours before a
-// cancel.
-func (t tally) conclusion() checks.Conclusion {
-	switch {
-	case t.red > 0:
-		return checks.ConclusionFailure
-	case t.errored > 0:
-		return checks.ConclusionActionRequired
-	case t.stopped > 0 || t.heldBack > 0:
-		return checks.ConclusionCancelled
-	}
-	if t.skipped > 0 && t.skipped == t.total {
-		return checks.ConclusionSkipped
-	}
-	return checks.ConclusionSuccess
-}
-
-func (t tally) title(run checks.Run) string {
-	if !run.Done() {
-		s := fmt.Sprintf("%d of %s done", t.total-t.waiting-t.running, markdown.Count(t.total, "package"))
-		if t.red > 0 {
-			s += fmt.Sprintf(", %d failed", t.red)
-		}
-		return s
-	}
-	var parts []string
-	add := func(n int, what string) {
-		if n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, what))
-		}
-	}
-	switch {
-	case t.passed == t.total:
-		return markdown.Count(t.total, "package") + " passed in " + took(run.Finished.Sub(run.Created))
-	case t.red == 1:
-		parts = append(parts, t.firstRed+" failed")
-	default:
-		add(t.red, "failed")
-	}
-	add(t.errored, "could not be run by Loktar")
-	add(t.heldBack, "not run")
-	add(t.stopped, "stopped")
-	add(t.skipped, "skipped")
-	add(t.passed, "passed")
-	return strings.Join(parts, ", ")
-}
-
-func tested(run checks.Run) string {
-	head := markdown.Code(short(run.HeadSHA))
-	if pr := run.PullRequest; pr != nil && run.BaseSHA != "" {
-		return fmt.Sprintf("%s merged into %s at %s", head, markdown.Code(pr.Base.Branch), markdown.Code(short(run.BaseSHA)))
-	}
-	return head
-}
-
-func short(sha string) string { return sha[:min(len(sha), 7)] }
+// maxTitle is how many characters GitHub takes in a check run's title.
+const maxTitle = 255
 
 func link(pkg, base, run string) string {
 	return fmt.Sprintf("[%s](%s)", markdown.Text(pkg), JobURL(base, checks.JobID{Run: run, Package: pkg}))
 }
 
+// names are at most so many of all as code, and only as many as fit maxList.
 func names(all []string, most int) string {
 	var b strings.Builder
 	for i, n := range all {
-		if i == most {
-			fmt.Fprintf(&b, " and %d more", len(all)-most)
+		if i == most || b.Len() > maxList {
+			fmt.Fprintf(&b, " and %d more", len(all)-i)
 			break
 		}
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		b.WriteString(markdown.Code(n))
+		b.WriteString(markdown.Code(cut(n)))
 	}
 	return b.String()
-}
-
-// duration is empty for a job that never ran.
-func duration(d time.Duration) string {
-	if d == 0 {
-		return ""
-	}
-	return took(d)
 }

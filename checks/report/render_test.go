@@ -102,7 +102,7 @@ func TestAggregate(t *testing.T) {
 		t.Errorf("finished: %s %s %q", cr.Status, cr.Conclusion, cr.Title)
 	}
 	want := "**Tested:** `abcdef0` merged into `main` at `0123456`\n\n" +
-		"> ⚠️ loktar.json:4:5: services are not started yet\n>\n\n" +
+		"> ⚠️ loktar.json:4:5: services are not started yet\n\n" +
 		"| Package | Result | Why | Time |\n| --- | --- | --- | ---: |\n" +
 		"| [lib](https://ci.example.org/runs/r1/lib) | ❌ failed | libs/lib changed: main.py and 2 more | 12 s |\n" +
 		"| [api](https://ci.example.org/runs/r1/api) | ⏸️ not run: lib did not pass | depends on lib |  |\n" +
@@ -185,17 +185,6 @@ func TestAggregateStaysInsideTheBound(t *testing.T) {
 	for _, want := range []string{"p-4999](", "more packages. The [run's page](", "123,456 changed files in no package"} {
 		if !strings.Contains(cr.Summary, want) {
 			t.Errorf("the summary lacks %q", want)
-		}
-	}
-}
-
-func TestTook(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		0: "0.0 s", 400 * time.Millisecond: "0.4 s", 9999 * time.Millisecond: "10.0 s", 12 * time.Second: "12 s",
-		59900 * time.Millisecond: "1 min 0 s", 65 * time.Second: "1 min 5 s", 3*time.Hour + 2*time.Minute: "3 h 2 min",
-	} {
-		if got := took(d); got != want {
-			t.Errorf("took(%v) = %q, want %q", d, got, want)
 		}
 	}
 }

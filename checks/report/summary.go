@@ -10,25 +10,76 @@ import (
 	"github.com/dudesons/loktar/checks/markdown"
 )
 
+// The parts of a summary that what others wrote can make long have a share of
+// the bound each, so that the table has the rest.
+const (
+	maxHead     = markdown.MaxText / 3
+	maxFooter   = markdown.MaxText / 4
+	maxRemarked = markdown.MaxText / 4
+	// maxList bounds the bytes of one list of names or files in them.
+	maxList = 4000
+)
+
 // summary is the Markdown of the aggregate check: what was tested, a table of
 // what ran, why and how long, and what did not run. When it would not fit
 // GitHub's bound, the rows that say least are left out and counted.
 func summary(run checks.Run, jobs []checks.Job, base string) string {
-	head := fmt.Sprintf("**Tested:** %s\n\n", tested(run))
-	if t := tallyOf(jobs); t.total > 0 && t.skipped == t.total {
-		head = markdown.Text(jobs[0].Result.Detail) + "\n\n"
+	head := clip(heading(run, jobs), maxHead)
+	tail := footer(run, jobs) + clip(remarks(run), maxRemarked)
+	return head + table(run, jobs, base, markdown.MaxText-utf8.RuneCountInString(head)-utf8.RuneCountInString(tail)) + tail
+}
+
+// verdictSummary is the Markdown of the aggregate check of a run with a
+// verdict: the verdict's own, and what is to be said of any run.
+func verdictSummary(run checks.Run, jobs []checks.Job) string {
+	var required strings.Builder
+	foldRequired(&required, jobs)
+	head := outdated(run) + asked(run) + fork(run)
+	tail := clip(remarks(run), maxRemarked)
+	if required.Len() > 0 {
+		tail = "\n" + required.String() + tail
 	}
-	for _, w := range run.Warnings[:min(len(run.Warnings), maxWarnings)] {
-		head += "> ⚠️ " + markdown.Text(markdown.Plain(w, 300)) + "\n>\n"
+	return head + clip(run.Verdict.Summary, markdown.MaxText-utf8.RuneCountInString(head)-utf8.RuneCountInString(tail)) + tail
+}
+
+// clip cuts s to at most limit characters, and ends the paragraph where it
+// cut, so that what follows begins a block of its own.
+func clip(s string, limit int) string {
+	const end = "\n\n"
+	if utf8.RuneCountInString(s) <= limit {
+		return s
 	}
-	if n := len(run.Warnings) - maxWarnings; n > 0 {
-		head += fmt.Sprintf("> and %s\n", markdown.Count(n, "more warning"))
+	return markdown.Clip(s, max(0, limit-len(end))) + end
+}
+
+// heading is what stands before the table.
+func heading(run checks.Run, jobs []checks.Job) string {
+	head := outdated(run)
+	if tallyOf(jobs).silent() {
+		head += silence(jobs)
+	} else {
+		head += fmt.Sprintf("**Tested:** %s\n\n", tested(run))
 	}
-	if len(run.Warnings) > 0 {
+	head += asked(run) + fork(run)
+	shown := run.Warnings[:min(len(run.Warnings), maxWarnings)]
+	head += quotes("⚠️", shown)
+	if n := len(run.Warnings) - len(shown); n > 0 {
+		head += fmt.Sprintf(">\n> and %s\n", markdown.Count(n, "more warning"))
+	}
+	if len(shown) > 0 {
 		head += "\n"
 	}
-	tail := footer(run)
-	return head + table(run, jobs, base, markdown.MaxText-utf8.RuneCountInString(head)-utf8.RuneCountInString(tail)) + tail
+	return head
+}
+
+// silence is why nothing was tested, as the first job that knows it says.
+func silence(jobs []checks.Job) string {
+	for _, j := range jobs {
+		if j.Result.Detail != "" && j.Result.Outcome != checks.OutcomeUnaffected {
+			return sentence(j.Result.Detail) + "\n\n"
+		}
+	}
+	return ""
 }
 
 const maxWarnings = 20
@@ -37,7 +88,10 @@ const maxWarnings = 20
 func table(run checks.Run, jobs []checks.Job, base string, room int) string {
 	const header = "| Package | Result | Why | Time |\n| --- | --- | --- | ---: |\n"
 	const spare = 200 // for the line that counts what was left out
-	sorted := slices.Clone(jobs)
+	sorted := slices.DeleteFunc(slices.Clone(jobs), isUnaffected)
+	if len(sorted) == 0 {
+		return ""
+	}
 	slices.SortStableFunc(sorted, func(a, b checks.Job) int { return weight(a) - weight(b) })
 	var b strings.Builder
 	b.WriteString(header)
@@ -59,8 +113,17 @@ func row(run checks.Run, j checks.Job, base string) string {
 	if j.CarriedFrom != "" {
 		from, note = j.CarriedFrom, " (earlier run)"
 	}
+	why := reasons(j.Reasons, 3)
+	if why == "" {
+		why = sentence(markdown.Plain(j.Result.Detail, maxSentence))
+	}
 	return fmt.Sprintf("| %s | %s%s | %s | %s |\n",
-		link(j.Package.Name, base, from), word(j), note, reasons(j.Reasons, 3), duration(j.Duration()))
+		link(j.Package.Name, base, from), word(j), note, why, checks.Took(j.Duration()))
+}
+
+// isUnaffected reports whether the job is there for its required check alone.
+func isUnaffected(j checks.Job) bool {
+	return j.State == checks.StateDone && j.Result.Outcome == checks.OutcomeUnaffected
 }
 
 // weight sorts what needs a reader's eye to the top.
@@ -72,7 +135,7 @@ func weight(j checks.Job) int {
 		return 4
 	case j.Result.Outcome == checks.OutcomeFailed, j.Result.Outcome == checks.OutcomeTimedOut:
 		return 0
-	case j.Result.Outcome == checks.OutcomeErrored:
+	case j.Result.Outcome == checks.OutcomeErrored, j.Result.Outcome == checks.OutcomeBlocked:
 		return 1
 	case j.Result.Outcome == checks.OutcomePassed:
 		return 5
@@ -81,30 +144,50 @@ func weight(j checks.Job) int {
 }
 
 // footer tells what did not run, and which changed files count for nothing.
-func footer(run checks.Run) string {
+func footer(run checks.Run, jobs []checks.Job) string {
 	var b strings.Builder
 	if n := len(run.Unaffected); n > 0 {
 		fmt.Fprintf(&b, "<details><summary>%s not affected</summary>\n\nNot affected, so not run: %s\n\n</details>\n\n",
 			markdown.Count(n, "package"), names(run.Unaffected, maxNames))
 	}
+	foldRequired(&b, jobs)
 	if run.UnownedCount > 0 {
 		fmt.Fprintf(&b, "<details><summary>%s in no package</summary>\n\nThese changed files are in no package and affect nothing. A glob in %s or a package's %s would change that.\n\n",
 			markdown.Count(run.UnownedCount, "changed file"), markdown.Code("global_inputs"), markdown.Code("inputs"))
-		for _, f := range run.Unowned[:min(len(run.Unowned), maxFiles)] {
-			b.WriteString("- " + markdown.Code(cut(f)) + "\n")
+		shown := 0
+		for begin := b.Len(); shown < min(len(run.Unowned), maxFiles) && b.Len()-begin < maxList; shown++ {
+			b.WriteString("- " + markdown.Code(cut(run.Unowned[shown])) + "\n")
 		}
-		if n := run.UnownedCount - min(len(run.Unowned), maxFiles); n > 0 {
+		if n := run.UnownedCount - shown; n > 0 {
 			fmt.Fprintf(&b, "- and %d more\n", n)
 		}
 		b.WriteString("\n</details>\n\n")
 	}
-	for _, n := range run.Notes[:min(len(run.Notes), maxWarnings)] {
-		b.WriteString(markdown.Text(markdown.Plain(n, 300)) + "\n\n")
-	}
+	// A list that was cut open would hide what follows: only what comes after
+	// the lists may be cut.
+	var rest strings.Builder
 	if run.Ignored > 0 {
-		fmt.Fprintf(&b, "%s ignored, as %s says.\n", markdown.Count(run.Ignored, "changed file"), markdown.Code("ignore"))
+		fmt.Fprintf(&rest, "%s ignored, as %s says.\n\n", markdown.Count(run.Ignored, "changed file"), markdown.Code("ignore"))
 	}
-	return markdown.Clip(b.String(), markdown.MaxText/3)
+	for _, n := range run.Notes[:min(len(run.Notes), maxWarnings)] {
+		rest.WriteString(markdown.Text(markdown.Plain(n, maxSentence)) + "\n\n")
+	}
+	return b.String() + clip(rest.String(), maxFooter-utf8.RuneCountInString(b.String()))
+}
+
+// foldRequired tells which jobs are there for their required checks alone.
+func foldRequired(b *strings.Builder, jobs []checks.Job) {
+	var all []string
+	for _, j := range jobs {
+		if isUnaffected(j) {
+			all = append(all, j.Package.Name)
+		}
+	}
+	if len(all) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "<details><summary>%s not affected: reported as skipped</summary>\n\nTheir checks are required, and this change does not affect them: %s\n\n</details>\n\n",
+		markdown.Count(len(all), "required package"), names(all, maxNames))
 }
 
 const (

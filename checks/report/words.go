@@ -3,26 +3,10 @@ package report
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/dudesons/loktar/checks"
 	"github.com/dudesons/loktar/checks/markdown"
 )
-
-// took is a duration as a person says it: 0.4 s, 12 s, 3 min 5 s, 1 h 2 min.
-func took(d time.Duration) string {
-	switch {
-	case d < 10*time.Second:
-		return fmt.Sprintf("%.1f s", d.Seconds())
-	case d.Round(time.Second) < time.Minute:
-		return fmt.Sprintf("%.0f s", d.Seconds())
-	case d < time.Hour:
-		d = d.Round(time.Second)
-		return fmt.Sprintf("%d min %d s", d/time.Minute, d%time.Minute/time.Second)
-	}
-	d = d.Round(time.Minute)
-	return fmt.Sprintf("%d h %d min", d/time.Hour, d%time.Hour/time.Minute)
-}
 
 // title is one line on how a job stands, without markup.
 func title(j checks.Job) string {
@@ -37,11 +21,11 @@ func title(j checks.Job) string {
 		if j.Package.TestType == checks.TestNone {
 			return "Nothing to run: its test_type is no-test"
 		}
-		return "Passed in " + took(j.Duration())
+		return after("Passed in", j)
 	case checks.OutcomeFailed:
-		return fmt.Sprintf("Failed after %s", took(j.Duration()))
+		return after("Failed after", j)
 	case checks.OutcomeTimedOut:
-		return "Timed out after " + took(j.Duration())
+		return after("Timed out after", j)
 	case checks.OutcomeErrored:
 		return "Loktar could not run this"
 	case checks.OutcomeHeldBack:
@@ -50,8 +34,22 @@ func title(j checks.Job) string {
 		return "Skipped, as the commit asks"
 	case checks.OutcomeSuperseded:
 		return "Stopped: a newer run took its place"
+	case checks.OutcomeUnaffected:
+		return "Not affected by this change"
+	case checks.OutcomeBlocked:
+		return "Not tested: see " + checks.AggregateName
+	case checks.OutcomeNeutral:
+		return "Not run: neither passed nor failed"
 	}
 	return "Cancelled"
+}
+
+// after is how a job ended and, where that was measured, after what time.
+func after(words string, j checks.Job) string {
+	if took := checks.Took(j.Duration()); took != "" {
+		return words + " " + took
+	}
+	return words[:strings.LastIndexByte(words, ' ')]
 }
 
 // word is a job's state in one word for a table, with a mark for those who
@@ -78,6 +76,12 @@ func word(j checks.Job) string {
 		return "⏭️ skipped"
 	case checks.OutcomeSuperseded:
 		return "🚫 superseded"
+	case checks.OutcomeUnaffected:
+		return "➖ not affected"
+	case checks.OutcomeBlocked:
+		return "⛔ not tested"
+	case checks.OutcomeNeutral:
+		return "⚪ not run: neutral"
 	}
 	return "🚫 cancelled"
 }
