@@ -37,6 +37,7 @@ var loadREST = sync.OnceValues(func() (*description, error) {
 	if err := addReactions(doc); err != nil {
 		return nil, err
 	}
+	letForksGo(doc)
 	router, err := gorillamux.NewRouter(doc)
 	if err != nil {
 		return nil, fmt.Errorf("route GitHub's REST description: %w", err)
@@ -49,6 +50,7 @@ var loadWebhooks = sync.OnceValues(func() (*openapi3.T, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load GitHub's webhook description: %w", err)
 	}
+	letForksGo(doc)
 	return doc, nil
 })
 
