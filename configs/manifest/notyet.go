@@ -18,7 +18,6 @@ var notYet = []struct {
 	{"cache", "", "nothing is kept between runs"},
 	{"concurrency", "", "packages of one group may run at once"},
 	{"sandbox", "repository", "the steps see the whole repository"},
-	{"required", "", "the check is reported on affected commits alone"},
 	{"git", "", "the steps see no .git folder"},
 	{"artifacts", "", "nothing is kept"},
 	{"reports", "", "no annotations are made from them"},

@@ -227,7 +227,6 @@ func TestWarnings(t *testing.T) {
 			"16:59 packages[0].retry_failures: has no effect in this version of Loktar: a test that failed is not tried again",
 			"18:34 packages[0].cache: has no effect in this version of Loktar: nothing is kept between runs",
 			"19:18 packages[0].sandbox: has no effect in this version of Loktar: the steps see the whole repository",
-			"19:42 packages[0].required: has no effect in this version of Loktar: the check is reported on affected commits alone",
 			"19:55 packages[0].git: has no effect in this version of Loktar: the steps see no .git folder",
 			"19:76 packages[0].concurrency: has no effect in this version of Loktar: packages of one group may run at once",
 			"20:20 packages[0].artifacts: has no effect in this version of Loktar: nothing is kept",
