@@ -151,6 +151,10 @@ type world struct {
 	runner *runner
 	stop   func()
 	seq    int
+
+	policy checks.Policy // of every repository
+	mu     sync.Mutex
+	forgot []checks.Repo
 }
 
 func newWorld(t *testing.T) *world {
@@ -177,7 +181,8 @@ func (w *world) open() {
 		w.t.Fatal(err)
 	}
 	w.store = s
-	w.engine = engine.New(engine.Options{Store: s, Source: w.source, Runner: w.runner, Slots: 2, Log: zerolog.New(zerolog.NewTestWriter(w.t))})
+	w.engine = engine.New(engine.Options{Store: s, Source: w.source, Runner: w.runner, Slots: 2,
+		Policy: func(checks.Repo) checks.Policy { return w.policy }, Forget: w.forget, Log: zerolog.New(zerolog.NewTestWriter(w.t))})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- w.engine.Run(ctx) }()
@@ -202,13 +207,20 @@ func (w *world) restart() {
 func (w *world) accept(ev checks.Event) {
 	w.t.Helper()
 	w.seq++
-	ev.Delivery, ev.Installation, ev.Repo, ev.Received = fmt.Sprintf("d-%d", w.seq), 7, pets, time.Now()
-	ev.Sender = checks.User{ID: 5, Login: "ann"}
+	ev.Delivery, ev.Installation, ev.Received = delivery(w.seq), 7, time.Now()
+	if ev.Kind != checks.EventReposGone && ev.Repo.ID == 0 {
+		ev.Repo = pets
+	}
+	if ev.Sender.ID == 0 {
+		ev.Sender = checks.User{ID: 5, Login: "ann"}
+	}
 	if _, err := w.store.Accept(context.Background(), ev); err != nil {
 		w.t.Fatal(err)
 	}
 	w.engine.Wake()
 }
+
+func delivery(seq int) string { return fmt.Sprintf("d-%d", seq) }
 
 func pull(number int, sha string) checks.Event {
 	return checks.Event{
