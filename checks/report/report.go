@@ -5,7 +5,6 @@ package report
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -231,17 +230,10 @@ func (r *Reporter) ended(s sent) {
 	}
 	w := r.waits[key]
 	if w == nil || w.backoff == nil {
-		w = &wait{backoff: &backoff.ExponentialBackOff{
-			InitialInterval: 500 * time.Millisecond, Multiplier: 2, RandomizationFactor: 0.3, MaxInterval: 2 * time.Minute,
-		}}
-		w.backoff.Reset()
+		w = &wait{backoff: newBackoff()}
 		r.waits[key] = w
 	}
-	gap := w.backoff.NextBackOff()
-	var later interface{ RetryAfter() time.Duration }
-	if errors.As(s.err, &later) {
-		gap = max(gap, later.RetryAfter())
-	}
+	gap := pause(w.backoff, s.err)
 	w.due = time.Now().Add(gap)
 	log.Warn().Err(s.err).Dur("again_in", gap).Msg("cannot tell GitHub yet")
 }
