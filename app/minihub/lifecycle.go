@@ -97,11 +97,12 @@ func (r *Repo) Transfer(newOwner string) error {
 	defer h.refMu.Unlock()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	old, err := r.owner, error(nil)
-	switch to := h.users[strings.ToLower(newOwner)]; {
-	case to == nil:
+	old, to := r.owner, h.users[strings.ToLower(newOwner)]
+	var err error
+	switch to {
+	case nil:
 		err = fmt.Errorf("nobody has the login %s", newOwner)
-	case to == old:
+	case old:
 		err = errors.New("it is the owner already")
 	default:
 		err = r.move(to, r.name)
