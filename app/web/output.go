@@ -23,6 +23,7 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"short":    short,
 	"list":     list,
 	"trigger":  trigger,
+	"ref":      refOf,
 	"sentence": sentence,
 	"size":     size,
 	"utc":      func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },

@@ -90,6 +90,8 @@ func (s *server) run(w http.ResponseWriter, r *http.Request) {
 		Now   state
 		Links links
 		Rows  []row
+		// Required are the jobs that are there for their required checks alone.
+		Required []row
 	}{page: s.page(r, ""), Run: run, Now: stateOfRun(run, jobs), Links: s.links(run)}
 	v.Title = v.Now.Label + " · " + subject(run)
 	if !run.Done() {
@@ -97,9 +99,13 @@ func (s *server) run(w http.ResponseWriter, r *http.Request) {
 	}
 	now := time.Now()
 	for _, j := range jobs {
-		line := row{Job: j, Now: stateOf(j), Took: duration(j.Duration())}
+		line := row{Job: j, Now: stateOf(j), Took: checks.Took(j.Duration())}
 		if j.State == checks.StateRunning {
 			line.Took = since(j.Started, now)
+		}
+		if unaffected(j) {
+			v.Required = append(v.Required, line)
+			continue
 		}
 		v.Rows = append(v.Rows, line)
 	}
@@ -108,10 +114,14 @@ func (s *server) run(w http.ResponseWriter, r *http.Request) {
 
 // subject is what a run is about, in a few words.
 func subject(run checks.Run) string {
-	if run.PullRequest == nil {
-		return run.Repo.FullName()
+	name := run.Repo.FullName()
+	if run.PullRequest != nil {
+		return name + " #" + strconv.Itoa(run.PullRequest.Number)
 	}
-	return run.Repo.FullName() + " #" + strconv.Itoa(run.PullRequest.Number)
+	if ref := refOf(run); ref.Name != "" {
+		return name + " " + ref.Name
+	}
+	return name
 }
 
 // jobView is a job's page but for its log.

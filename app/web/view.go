@@ -19,7 +19,7 @@ type state struct {
 
 // stateOf is a job's state and the sentence that goes with it.
 func stateOf(j checks.Job) state {
-	s := state{Took: duration(j.Duration())}
+	s := state{Took: checks.Took(j.Duration())}
 	switch {
 	case j.State == checks.StateQueued:
 		s.Label, s.Class, s.Detail = "Waiting", "wait", "It starts when there is a free slot."
@@ -42,7 +42,7 @@ func stateOf(j checks.Job) state {
 	case checks.OutcomeFailed:
 		s.Label, s.Class, usual = "Failed", "bad", fmt.Sprintf("Its steps exited with %d.", j.Result.ExitCode)
 	case checks.OutcomeTimedOut:
-		s.Label, s.Class, usual = "Timed out", "bad", "Its steps did not end within "+duration(j.Package.Timeout)+"."
+		s.Label, s.Class, usual = "Timed out", "bad", "Its steps did not end within "+checks.Took(j.Package.Timeout)+"."
 	case checks.OutcomeErrored:
 		s.Label, s.Class, usual = "Could not run", "ours", "It could not be run. This says nothing about the code."
 	case checks.OutcomeHeldBack:
@@ -51,6 +51,12 @@ func stateOf(j checks.Job) state {
 		s.Label, s.Class, usual = "Skipped", "none", "The head commit asks that nothing be run."
 	case checks.OutcomeSuperseded:
 		s.Label, s.Class, usual = "Superseded", "none", "A newer run took its place."
+	case checks.OutcomeUnaffected:
+		s.Label, s.Class, usual = "Not affected", "none", "The change does not affect it. Its check is required, so it is reported as skipped."
+	case checks.OutcomeBlocked:
+		s.Label, s.Class, usual = "Not tested", "ours", "The run as a whole could not test it."
+	case checks.OutcomeNeutral:
+		s.Label, s.Class, usual = "Neutral", "none", "Nothing was run. This says nothing about the code, and no merge waits for it."
 	default:
 		s.Label, s.Class, usual = "Cancelled", "none", "It was stopped."
 	}
@@ -64,7 +70,7 @@ func stateOf(j checks.Job) state {
 func stateOfRun(run checks.Run, jobs []checks.Job) state {
 	s := state{}
 	if run.Done() {
-		s.Took = duration(run.Finished.Sub(run.Created))
+		s.Took = checks.Took(run.Finished.Sub(run.Created))
 	}
 	if v := run.Verdict; v != nil {
 		s.Label, s.Detail = v.Title, ""
@@ -80,20 +86,34 @@ func stateOfRun(run checks.Run, jobs []checks.Job) state {
 		}
 		return s
 	}
-	count := map[string]int{}
+	class, outcome := map[string]int{}, map[checks.Outcome]int{}
+	total := 0
 	for _, j := range jobs {
-		count[stateOf(j).Class]++
+		if unaffected(j) {
+			continue
+		}
+		total++
+		class[stateOf(j).Class]++
+		outcome[j.Result.Outcome]++
 	}
-	total := len(jobs)
+	quiet := outcome[checks.OutcomeSkipped] + outcome[checks.OutcomeNeutral]
 	switch {
 	case !run.Done():
-		s.Label, s.Class = fmt.Sprintf("%d of %d done", total-count["busy"]-count["wait"], total), "busy"
-	case count["bad"] > 0:
-		s.Label, s.Class = fmt.Sprintf("%d of %d failed", count["bad"], total), "bad"
-	case count["ours"] > 0:
-		s.Label, s.Class = fmt.Sprintf("%d of %d could not be run", count["ours"], total), "ours"
-	case count["none"] > 0:
+		s.Label, s.Class = fmt.Sprintf("%d of %d done", total-class["busy"]-class["wait"], total), "busy"
+	case class["bad"] > 0:
+		s.Label, s.Class = fmt.Sprintf("%d of %d failed", class["bad"], total), "bad"
+	case class["ours"] > 0:
+		s.Label, s.Class = fmt.Sprintf("%d of %d could not be run", class["ours"], total), "ours"
+	case class["none"] > quiet:
 		s.Label, s.Class = "Stopped", "none"
+	case total == 0:
+		s.Label, s.Class = "Nothing affected", "good"
+	case quiet == total && outcome[checks.OutcomeNeutral] > 0:
+		s.Label, s.Class = "Neutral", "none"
+	case quiet == total:
+		s.Label, s.Class = "Skipped", "none"
+	case quiet > 0:
+		s.Label, s.Class = fmt.Sprintf("%d of %d passed", total-quiet, total), "good"
 	case total == 1:
 		s.Label, s.Class = "Passed", "good"
 	default:
@@ -102,40 +122,40 @@ func stateOfRun(run checks.Run, jobs []checks.Job) state {
 	return s
 }
 
-// duration is d for a reader: two units at most.
-func duration(d time.Duration) string {
-	switch {
-	case d <= 0:
-		return ""
-	case d < 50*time.Millisecond:
-		return "under 0.1 s"
-	case d < 10*time.Second:
-		return fmt.Sprintf("%.1f s", d.Seconds())
-	case d < time.Minute:
-		return fmt.Sprintf("%d s", int(d.Seconds()))
-	case d < time.Hour:
-		return fmt.Sprintf("%d min %d s", int(d.Minutes()), int(d.Seconds())%60)
+// unaffected reports whether the job is there for its required check alone.
+func unaffected(j checks.Job) bool {
+	return j.State == checks.StateDone && j.Result.Outcome == checks.OutcomeUnaffected
+}
+
+// ref is what a run without a pull request is of: its kind and its name.
+// Both are empty when that is not known.
+type ref struct{ Kind, Name string }
+
+func refOf(run checks.Run) ref {
+	switch g, p := run.MergeGroup, run.Push; {
+	case run.PullRequest != nil:
+		return ref{}
+	case g != nil && g.Branch() != "":
+		return ref{"Merge queue", g.Branch()}
+	case g != nil:
+		return ref{"Merge queue", g.BaseRef}
+	case p == nil:
+		return ref{}
+	case p.Branch() != "":
+		return ref{"Branch", p.Branch()}
+	case p.Tag() != "":
+		return ref{"Tag", p.Tag()}
+	default:
+		return ref{"Ref", p.Ref}
 	}
-	return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
 }
 
 // trigger is what began a run, and who, in words.
 func trigger(run checks.Run) string {
-	what, ok := map[string]string{
-		"pull_request.opened":      "the pull request, opened",
-		"pull_request.reopened":    "the pull request, reopened",
-		"pull_request.synchronize": "a push",
-		"pull_request.edited":      "another base branch",
-		"check_run.rerequested":    "a re-run of one check",
-		"check_suite.rerequested":  "a re-run of all checks",
-	}[run.Trigger]
-	if !ok {
-		what = run.Trigger
-	}
 	if run.Sender.Login == "" {
-		return what
+		return run.Began()
 	}
-	return what + " by " + run.Sender.Login
+	return run.Began() + " by " + run.Sender.Login
 }
 
 // sentence is a result's detail as HTML: what stands between back quotes is
@@ -178,5 +198,5 @@ func since(t, now time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return duration(now.Sub(t))
+	return checks.Took(now.Sub(t))
 }
