@@ -166,7 +166,7 @@ func (r *Replier) dispatch(ctx context.Context) time.Duration {
 			next = min(next, left)
 			continue
 		}
-		if age := time.Since(reply.Since); age > replyAge && !(p.reacted && p.spoken) {
+		if age := time.Since(reply.Since); age > replyAge && (!p.reacted || !p.spoken) {
 			p.reacted, p.spoken = true, true
 			r.log(reply).Error().Dur("age", age).Msg("a reply could not be given within a day; given up")
 		}
