@@ -32,25 +32,31 @@ type Move struct {
 	At           time.Time
 }
 
-// Apply has a run that was made before speak of the repository as m does.
-func (m Move) Apply(run *Run) {
-	if run.Repo.ID != m.Repo.ID || run.Created.After(m.At) {
-		return
-	}
-	run.Repo, run.Installation = m.Repo, m.Installation
-	if run.PullRequest != nil {
-		pr := *run.PullRequest
-		m.rename(&pr)
-		run.PullRequest = &pr
+// Run has a run that was made before speak of the repository as m does.
+func (m Move) Run(run *Run) {
+	if run.Repo.ID == m.Repo.ID && !run.Created.After(m.At) {
+		run.Repo, run.Installation, run.PullRequest = m.Repo, m.Installation, m.pullRequest(run.PullRequest)
 	}
 }
 
-func (m Move) rename(pr *PullRequest) {
-	for _, ref := range []*Ref{&pr.Base, &pr.Head} {
+// Event does the same for an event that was received before.
+func (m Move) Event(ev *Event) {
+	if ev.Repo.ID == m.Repo.ID && !ev.Received.After(m.At) {
+		ev.Repo, ev.Installation, ev.PullRequest = m.Repo, m.Installation, m.pullRequest(ev.PullRequest)
+	}
+}
+
+func (m Move) pullRequest(p *PullRequest) *PullRequest {
+	if p == nil {
+		return nil
+	}
+	out := *p
+	for _, ref := range []*Ref{&out.Base, &out.Head} {
 		if ref.Repo.ID == m.Repo.ID {
 			ref.Repo = m.Repo
 		}
 	}
+	return &out
 }
 
 // Reply is the answer to a comment: a reaction to it and, when Body is not

@@ -34,6 +34,10 @@ func (e *Engine) answered(ctx context.Context, a asked) {
 	ev := a.event
 	t := ev.Target()
 	delete(e.planning, t)
+	if m, ok := e.moves[t.Repo]; ok {
+		m.Event(&ev)
+		a.event = ev
+	}
 	if a.err != nil {
 		if ctx.Err() != nil || e.again(planned{event: ev, err: a.err}) {
 			return

@@ -17,6 +17,10 @@ import (
 func (e *Engine) begin(ctx context.Context, p planned) {
 	t := p.event.Target()
 	delete(e.planning, t)
+	if m, ok := e.moves[t.Repo]; ok {
+		m.Event(&p.event)
+		m.Event(&p.terms)
+	}
 	if p.err != nil {
 		if ctx.Err() != nil {
 			return // the shutdown ended its planning; it is still pending

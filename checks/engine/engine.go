@@ -113,9 +113,10 @@ type Engine struct {
 	queue    map[checks.Target]bool // targets that may have more events than the one under way
 	retries  map[string]*retry      // by delivery
 	running  map[checks.JobID]context.CancelCauseFunc
-	served   map[int64]time.Time // by repository id: when it last got a slot
-	paused   bool                // the runner does not answer; a probe is under way
-	broken   error               // the store refused a step
+	served   map[int64]time.Time   // by repository id: when it last got a slot
+	moves    map[int64]checks.Move // by repository id: the last that came while an event may have been read
+	paused   bool                  // the runner does not answer; a probe is under way
+	broken   error                 // the store refused a step
 }
 
 // activeRun is an unfinished run with its jobs.
@@ -161,6 +162,7 @@ func New(o Options) *Engine {
 		retries:  map[string]*retry{},
 		running:  map[checks.JobID]context.CancelCauseFunc{},
 		served:   map[int64]time.Time{},
+		moves:    map[int64]checks.Move{},
 	}
 }
 

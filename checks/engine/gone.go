@@ -59,8 +59,9 @@ func (e *Engine) end(ctx context.Context, ev checks.Event, why string, match fun
 // move has a repository called by its new name from now on.
 func (e *Engine) move(ctx context.Context, ev checks.Event) {
 	m := checks.Move{Repo: ev.Repo, Installation: ev.Installation, At: ev.Received}
+	e.moves[ev.Repo.ID] = m
 	for _, a := range e.active {
-		m.Apply(&a.run)
+		m.Run(&a.run)
 	}
 	log := eventLog(e.o.Log, ev)
 	log.Info().Msg("the repository has this name now")

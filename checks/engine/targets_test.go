@@ -197,6 +197,20 @@ func TestARepositoryThatMoved(t *testing.T) {
 	if err != nil || got.Repo.FullName() != "globex/animals" || got.PullRequest.Base.Repo.FullName() != "globex/animals" {
 		t.Errorf("the run is of %s, %v", got.Repo.FullName(), err)
 	}
+	// One that is being read when the repository moves is of the new name too.
+	gate := make(chan struct{})
+	w.source.mu.Lock()
+	w.source.gates = map[string]chan struct{}{"s2": gate}
+	w.source.mu.Unlock()
+	w.accept(pull(2, "s2"))
+	w.until("the read to begin", func() bool { w.source.mu.Lock(); defer w.source.mu.Unlock(); return w.source.entered["s2"] })
+	moved.Repo.Name = "beasts"
+	w.accept(moved)
+	w.noted()
+	close(gate)
+	if run := w.runOf("s2", 1); run.Repo.FullName() != "globex/beasts" || run.PullRequest.Base.Repo.FullName() != "globex/beasts" {
+		t.Errorf("the run is of %s", run.Repo.FullName())
+	}
 }
 
 // TestSkippedAndPassedNeverMix has a package skipped and passed on one commit,

@@ -31,6 +31,7 @@ type source struct {
 	facts   map[string]engine.Facts // by the sender's login; others may write
 	asks    []error                 // taken one by one
 	gates   map[string]chan struct{}
+	entered map[string]bool // heads that wait at their gate
 }
 
 func (s *source) Ask(_ context.Context, ev checks.Event) (engine.Facts, error) {
@@ -52,6 +53,9 @@ func (s *source) Load(_ context.Context, ev checks.Event) (checks.Change, error)
 	gate := s.gates[ev.HeadSHA]
 	s.mu.Unlock()
 	if gate != nil {
+		s.mu.Lock()
+		s.entered[ev.HeadSHA] = true
+		s.mu.Unlock()
 		<-gate
 	}
 	s.mu.Lock()
@@ -160,7 +164,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	w := &world{
 		t: t, path: filepath.Join(t.TempDir(), "loktar.db"),
-		source: &source{changes: map[string]checks.Change{}, errs: map[string][]error{}},
+		source: &source{changes: map[string]checks.Change{}, errs: map[string][]error{}, entered: map[string]bool{}},
 		runner: &runner{results: map[string]checks.Result{}, errs: map[string][]error{}, gates: map[string]chan struct{}{}},
 	}
 	w.open()
