@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -40,6 +41,7 @@ type Server struct {
 	jobs     *jobs
 	engine   *engine.Engine
 	report   *report.Reporter
+	replies  *report.Replier
 }
 
 // New opens the store and listens, and starts nothing yet: Run does. Its
@@ -82,9 +84,12 @@ func (s *Server) open(ctx context.Context, version string) (err error) {
 	s.report = report.New(report.Options{
 		Store: s.store, Sink: hub, BaseURL: cfg.PublicURL, Log: log.With().Str("part", "report").Logger(),
 	})
+	s.replies = report.NewReplier(report.ReplierOptions{Store: s.store, Sink: hub, Log: log.With().Str("part", "replies").Logger()})
+	policy := policies(cfg)
 	s.engine = engine.New(engine.Options{
-		Store: s.store, Source: &changes{source: s.source, people: hub, inferrer: infer.New()}, Runner: s.jobs, Slots: cfg.Runner.Slots,
-		Drain: drain, Report: s.report.Wake, Log: log.With().Str("part", "engine").Logger(),
+		Store: s.store, Source: &changes{source: s.source, hub: hub, policy: policy, inferrer: infer.New()}, Runner: s.jobs,
+		Slots: cfg.Runner.Slots, Drain: drain, Policy: policy, Forget: s.forget,
+		Report: func() { s.report.Wake(); s.replies.Wake() }, Log: log.With().Str("part", "engine").Logger(),
 	})
 	s.http = s.server(version)
 	return nil
@@ -137,11 +142,12 @@ func (s *Server) Run(ctx context.Context) error {
 	group.Go(func() error {
 		// Reporting outlives the engine, so that what the drain ends is told.
 		told, stop := context.WithCancel(context.WithoutCancel(ctx))
-		done := make(chan struct{})
-		go func() { s.report.Run(told); close(done) }()
+		var both sync.WaitGroup
+		both.Go(func() { s.report.Run(told) })
+		both.Go(func() { s.replies.Run(told) })
 		err := s.engine.Run(ctx)
 		stop()
-		<-done
+		both.Wait()
 		return err
 	})
 	err := group.Wait()

@@ -11,7 +11,6 @@ import (
 
 	"github.com/dudesons/loktar/app/github"
 	"github.com/dudesons/loktar/checks"
-	"github.com/dudesons/loktar/checks/plan"
 	"github.com/dudesons/loktar/configs"
 	"github.com/dudesons/loktar/configs/manifest/infer"
 	"github.com/dudesons/loktar/runner/source"
@@ -38,26 +37,25 @@ func openSource(cfg configs.Config, hub *github.App) (*source.Source, error) {
 	})
 }
 
-// people answers what somebody may do in a repository.
-type people interface {
-	Permission(ctx context.Context, installation int64, repo checks.Repo, user checks.User) (checks.Permission, error)
-}
-
 // changes is the engine's Source: what git says of a change, with the
 // loktar.json of both sides parsed and the dependencies that their files tell
-// of. What did not change since it was last read is not read again.
+// of, beside what GitHub and the configuration say of it. What did not change
+// since it was last read is not read again.
 type changes struct {
 	source    *source.Source
-	people    people
+	hub       hub // nil in tests that need no GitHub
+	policy    func(checks.Repo) checks.Policy
 	manifests manifests
 	inferrer  *infer.Inferrer
 }
 
 // Load reads, parses and infers. Its errors are those of source.Load, and of
-// GitHub when the author's permission counts and cannot be asked for.
+// GitHub when what it says counts and cannot be had.
 func (c *changes) Load(ctx context.Context, ev checks.Event) (checks.Change, error) {
+	said := c.said(ctx, ev)
 	loaded, err := c.source.Load(ctx, ev)
 	if err != nil {
+		<-said
 		return checks.Change{}, err
 	}
 	defer loaded.Close()
@@ -66,35 +64,49 @@ func (c *changes) Load(ctx context.Context, ev checks.Event) (checks.Change, err
 		dirs := loaded.Dirs()
 		m, problems := c.manifests.parse(ch.ManifestBlob, loaded.Manifest, dirs)
 		if err := dirs.Err(); err != nil {
+			<-said
 			return checks.Change{}, fmt.Errorf("look for packages' folders: %w", err)
 		}
 		ch.Manifest, ch.Problems = m, append(ch.Problems, problems...)
 	}
-	if loaded.BaseManifest != nil {
+	switch {
+	case loaded.Forked && loaded.Manifest != nil:
+		// The base's file counts on both sides.
+		ch.BaseManifest, _ = c.manifests.parse(ch.ManifestBlob, loaded.Manifest, nil)
+	case loaded.BaseManifest != nil:
 		ch.BaseManifest, _ = c.manifests.parse(loaded.BaseManifestBlob, loaded.BaseManifest, nil)
 	}
-	if ch.Manifest != nil {
-		if err := c.infer(ctx, ch.Manifest, loaded.Tree()); err != nil {
-			return checks.Change{}, err
-		}
+	err = c.dependencies(ctx, &loaded, &ch)
+	answers := <-said
+	if err == nil {
+		err = answers.err
 	}
-	if ch.BaseManifest != nil && loaded.BaseTree() != nil {
-		if err := c.infer(ctx, ch.BaseManifest, loaded.BaseTree()); err != nil {
-			return checks.Change{}, err
-		}
+	if err == nil {
+		err = answers.fill(ctx, c, &ch, ev, loaded.HeadSubject)
 	}
-	if err := c.tip(ctx, &loaded, &ch); err != nil {
+	if err != nil {
 		return checks.Change{}, err
 	}
-	stillNeed(ch.Manifest, ch.BaseManifest)
-	if plan.ParseSubject(loaded.HeadSubject).Skip != "" && ev.PullRequest != nil {
-		permission, err := c.people.Permission(ctx, ev.Installation, ev.Repo, ev.PullRequest.Author)
-		if err != nil {
-			return checks.Change{}, fmt.Errorf("ask what the author may do: %w", err)
-		}
-		ch.AuthorTrusted = permission.CanWrite()
-	}
 	return ch, nil
+}
+
+// dependencies fills in what files tell of dependencies, on all sides.
+func (c *changes) dependencies(ctx context.Context, l *source.Loaded, ch *checks.Change) error {
+	if ch.Manifest != nil {
+		if err := c.infer(ctx, ch.Manifest, l.Tree()); err != nil {
+			return err
+		}
+	}
+	if ch.BaseManifest != nil && l.BaseTree() != nil {
+		if err := c.infer(ctx, ch.BaseManifest, l.BaseTree()); err != nil {
+			return err
+		}
+	}
+	if err := c.tip(ctx, l, ch); err != nil {
+		return err
+	}
+	stillNeed(ch.Manifest, ch.BaseManifest)
+	return nil
 }
 
 // tip fills in what the files at the base's tip tell of dependencies, where

@@ -1,0 +1,126 @@
+package app
+
+import (
+	"context"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/dudesons/loktar/app/github"
+	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/checks/engine"
+	"github.com/dudesons/loktar/checks/plan"
+)
+
+// hub is what planning asks GitHub.
+type hub interface {
+	Permission(ctx context.Context, installation int64, repo checks.Repo, user checks.User) (checks.Permission, error)
+	PullRequest(ctx context.Context, installation int64, repo checks.Repo, n int) (pr checks.PullRequest, open bool, err error)
+	RequiredChecks(ctx context.Context, installation int64, repo checks.Repo, branch string) (github.Required, error)
+	OpenPullOf(ctx context.Context, installation int64, repo checks.Repo, branch string) (number int, err error)
+}
+
+// Ask tells what counts for an event by which somebody asks for something.
+func (c *changes) Ask(ctx context.Context, ev checks.Event) (engine.Facts, error) {
+	var f engine.Facts
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		f.Permission, err = c.hub.Permission(ctx, ev.Installation, ev.Repo, ev.Sender)
+		return err
+	})
+	if ev.Comment != nil {
+		g.Go(func() (err error) {
+			f.PullRequest, f.Open, err = c.hub.PullRequest(ctx, ev.Installation, ev.Repo, ev.Comment.Number)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return engine.Facts{}, fmt.Errorf("ask GitHub about %s: %w", ev.Sender.Login, err)
+	}
+	return f, nil
+}
+
+// answers are what GitHub says of an event that is planned.
+type answers struct {
+	required       github.Required
+	author, sender checks.Permission
+	pull           int
+	err            error
+}
+
+// said asks GitHub while git is at work.
+func (c *changes) said(ctx context.Context, ev checks.Event) <-chan answers {
+	out := make(chan answers, 1)
+	if c.hub == nil {
+		out <- answers{}
+		return out
+	}
+	go func() {
+		var a answers
+		g, ctx := errgroup.WithContext(ctx)
+		if branch := baseBranch(ev); branch != "" {
+			g.Go(func() (err error) {
+				a.required, err = c.hub.RequiredChecks(ctx, ev.Installation, ev.Repo, branch)
+				return err
+			})
+		}
+		if pr := ev.PullRequest; pr != nil && pr.Fork() {
+			g.Go(func() (err error) {
+				a.author, err = c.hub.Permission(ctx, ev.Installation, ev.Repo, pr.Author)
+				return err
+			})
+			g.Go(func() (err error) {
+				a.sender, err = c.hub.Permission(ctx, ev.Installation, ev.Repo, ev.Sender)
+				return err
+			})
+		}
+		if ev.Push != nil && ev.Push.Branch() != "" {
+			g.Go(func() (err error) {
+				a.pull, err = c.hub.OpenPullOf(ctx, ev.Installation, ev.Repo, ev.Push.Branch())
+				return err
+			})
+		}
+		if a.err = g.Wait(); a.err != nil {
+			a.err = fmt.Errorf("ask GitHub about the change: %w", a.err)
+		}
+		out <- a
+	}()
+	return out
+}
+
+// baseBranch is the branch whose rules count for the event; empty when none
+// do.
+func baseBranch(ev checks.Event) string {
+	switch {
+	case ev.PullRequest != nil:
+		return ev.PullRequest.Base.Branch
+	case ev.MergeGroup != nil:
+		return ev.MergeGroup.Branch()
+	}
+	return ""
+}
+
+// fill puts the answers into a change. Whether the author of an ordinary pull
+// request may write is asked only when the head commit's subject makes it
+// count.
+func (a answers) fill(ctx context.Context, c *changes, ch *checks.Change, ev checks.Event, subject string) error {
+	if c.policy != nil {
+		ch.Policy = c.policy(ev.Repo)
+	}
+	ch.PullOfBranch = a.pull
+	ch.AuthorTrusted, ch.SenderTrusted = a.author.CanWrite(), a.sender.CanWrite()
+	if a.required.Known {
+		ch.Required, ch.RequiredOurs = a.required.Anyone, a.required.Ours
+	}
+	switch {
+	case ev.Push != nil:
+		ch.AuthorTrusted = true // whoever pushed may write
+	case ev.PullRequest != nil && !ev.PullRequest.Fork() && plan.ParseSubject(subject).Skip != "" && c.hub != nil:
+		p, err := c.hub.Permission(ctx, ev.Installation, ev.Repo, ev.PullRequest.Author)
+		if err != nil {
+			return fmt.Errorf("ask what the author may do: %w", err)
+		}
+		ch.AuthorTrusted = p.CanWrite()
+	}
+	return nil
+}
