@@ -93,7 +93,7 @@ func TestOutcomesWithoutATest(t *testing.T) {
 	s.change(func(r *checks.Run) { r.Finished = created.Add(time.Second) })
 	_, body := s.get("/runs/" + runID)
 	contains(t, body, "1 of 3 could not be run", "1 required package not affected: reported as skipped", `<a href="../runs/`+runID+`/far">far</a>`,
-		">Neutral<", "It has a &lt;newer&gt; check.", ">Not tested<", "The check <code>loktar</code> says why.")
+		">Not run here<", "It has a &lt;newer&gt; check.", ">Not tested<", "The check <code>loktar</code> says why.")
 	if strings.Contains(body, ">Not affected<") || strings.Count(body, `<td class="name">`) != 3 {
 		t.Error("what is not affected is a row")
 	}

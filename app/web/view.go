@@ -56,7 +56,7 @@ func stateOf(j checks.Job) state {
 	case checks.OutcomeBlocked:
 		s.Label, s.Class, usual = "Not tested", "ours", "The run as a whole could not test it."
 	case checks.OutcomeNeutral:
-		s.Label, s.Class, usual = "Neutral", "none", "Nothing was run. This says nothing about the code, and no merge waits for it."
+		s.Label, s.Class, usual = "Not run here", "none", "Nothing was run. This says nothing about the code, and no merge waits for it."
 	default:
 		s.Label, s.Class, usual = "Cancelled", "none", "It was stopped."
 	}

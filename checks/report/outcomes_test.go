@@ -36,9 +36,9 @@ func TestPackagesThatWereNotTested(t *testing.T) {
 			"`loktar.json` lists no package of that name. It is reported as skipped, so that no merge waits for it.\n\n"},
 		{"blocked", atOnce("api", checks.OutcomeBlocked, "Not tested. The check `loktar` says why: Merge conflict in 1 file."), checks.ConclusionActionRequired, "Not tested: see loktar",
 			"Not tested. The check `loktar` says why: Merge conflict in 1 file.\n\n"},
-		{"neutral", atOnce("api", checks.OutcomeNeutral, "The subject says NOBUILD."), checks.ConclusionNeutral, "Not run: neither passed nor failed",
+		{"neutral", atOnce("api", checks.OutcomeNeutral, "The subject says NOBUILD."), checks.ConclusionNeutral, "Not run here",
 			"The subject says NOBUILD.\n\n"},
-		{"neutral without a word", atOnce("api", checks.OutcomeNeutral, ""), checks.ConclusionNeutral, "Not run: neither passed nor failed",
+		{"neutral without a word", atOnce("api", checks.OutcomeNeutral, ""), checks.ConclusionNeutral, "Not run here",
 			"Nothing was run. This check says nothing about the code, and no merge waits for it.\n\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -105,7 +105,7 @@ func TestUnaffectedJobsAreToldInOneLine(t *testing.T) {
 	jobs := []checks.Job{atOnce("web", checks.OutcomeUnaffected, ""), passedJob("lib"), atOnce("doc", checks.OutcomeNeutral, "It has an `older` check."), atOnce("cli", checks.OutcomeUnaffected, "")}
 	want := "**Tested:** `abcdef0` merged into `main` at `0123456`\n\n" +
 		"| Package | Result | Why | Time |\n| --- | --- | --- | ---: |\n" +
-		"| [doc](https://ci.example.org/runs/r1/doc) | ⚪ not run: neutral | It has an `older` check. |  |\n" +
+		"| [doc](https://ci.example.org/runs/r1/doc) | ⚪ not run here | It has an `older` check. |  |\n" +
 		"| [lib](https://ci.example.org/runs/r1/lib) | ✅ passed | libs/lib changed: main.py and 2 more | 1.0 s |\n\n" +
 		"<details><summary>2 required packages not affected: reported as skipped</summary>\n\n" +
 		"Their checks are required, and this change does not affect them: `web`, `cli`\n\n</details>\n\n"

@@ -39,7 +39,7 @@ func title(j checks.Job) string {
 	case checks.OutcomeBlocked:
 		return "Not tested: see " + checks.AggregateName
 	case checks.OutcomeNeutral:
-		return "Not run: neither passed nor failed"
+		return "Not run here"
 	}
 	return "Cancelled"
 }
@@ -81,7 +81,7 @@ func word(j checks.Job) string {
 	case checks.OutcomeBlocked:
 		return "⛔ not tested"
 	case checks.OutcomeNeutral:
-		return "⚪ not run: neutral"
+		return "⚪ not run here"
 	}
 	return "🚫 cancelled"
 }
