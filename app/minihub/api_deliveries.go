@@ -99,13 +99,21 @@ func (h *Hub) redeliver(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if c.app.hook.url == "" {
+	if !c.app.again(d) {
 		return answer{}, refuse(http.StatusUnprocessableEntity, "The App has no webhook")
 	}
-	again := &delivery{installation: d.installation, repository: d.repository,
-		Delivery: Delivery{GUID: d.GUID, Event: d.Event, Action: d.Action, Payload: d.Payload, Redelivery: true}}
-	c.app.push(again)
 	return answer{http.StatusAccepted, obj{}}, nil
+}
+
+// again queues another attempt of a delivery; false when the App has no
+// webhook. Hub.mu is held.
+func (a *App) again(d *delivery) bool {
+	if a.hook.url == "" {
+		return false
+	}
+	a.push(&delivery{installation: d.installation, repository: d.repository,
+		Delivery: Delivery{GUID: d.GUID, Event: d.Event, Action: d.Action, Payload: d.Payload, Redelivery: true}})
+	return true
 }
 
 // hookJSON is the App's hook as the ping shows it. Hub.mu is held.
