@@ -77,6 +77,9 @@ func (c *changes) said(ctx context.Context, ev checks.Event) <-chan answers {
 		if ev.Push != nil && ev.Push.Branch() != "" {
 			g.Go(func() (err error) {
 				a.pull, err = c.hub.OpenPullOf(ctx, ev.Installation, ev.Repo, ev.Push.Branch())
+				if checks.KindOf(err) == checks.KindRefused {
+					return nil // the App may not read pull requests: the push is tested
+				}
 				return err
 			})
 		}

@@ -47,7 +47,7 @@ func (a *App) CloneToken(ctx context.Context, installation int64, repo checks.Re
 	}
 	_, err := a.run(ctx, a.app, t, func(ctx context.Context, rest *gh.Client) error {
 		tok, _, err := rest.Apps.CreateInstallationToken(ctx, installation, &gh.InstallationTokenOptions{
-			Repositories: []string{repo.Name},
+			RepositoryIDs: []int64{repo.ID}, // which no rename changes
 			Permissions:  &gh.InstallationPermissions{Contents: gh.String("read")},
 		})
 		if err != nil {

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/volume"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// running N: wait until exactly N of this story's containers run.
+func (w *world) running(ts *testscript.TestScript, _ bool, args []string) {
+	w.until(ts, args[0]+" running containers", func() bool { return strconv.Itoa(len(w.containers(ts))) == args[0] })
+}
+
+// runs are the ids of the runs that the hub heard of.
+func (w *world) runs() []string {
+	var ids []string
+	for _, c := range w.hub.CheckRuns(w.name, "") {
+		id, _, _ := strings.Cut(c.ExternalID, "/")
+		if id != "" && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+func (w *world) containers(ts *testscript.TestScript) []string {
+	var out []string
+	for _, id := range w.runs() {
+		list, err := w.engine.ContainerList(w.t.Context(), container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", "loktar.run="+id))})
+		ts.Check(err)
+		for _, c := range list {
+			out = append(out, c.Names...)
+		}
+	}
+	return out
+}
+
+// clean: no container, volume or workspace of this story is left.
+func (w *world) clean(ts *testscript.TestScript, _ bool, _ []string) {
+	var left []string
+	w.until(ts, "everything to be removed", func() bool {
+		left = w.containers(ts)
+		for _, id := range w.runs() {
+			vols, err := w.engine.VolumeList(w.t.Context(), volume.ListOptions{Filters: filters.NewArgs(filters.Arg("label", "loktar.run="+id))})
+			ts.Check(err)
+			for _, v := range vols.Volumes {
+				left = append(left, v.Name)
+			}
+		}
+		entries, err := os.ReadDir(filepath.Join(w.work, ".data", "work"))
+		ts.Check(err)
+		for _, e := range entries {
+			left = append(left, e.Name())
+		}
+		return len(left) == 0
+	})
+}
+
+// mirrors N: the server comes to keep N mirrors.
+func (w *world) mirrors(ts *testscript.TestScript, _ bool, args []string) {
+	w.until(ts, args[0]+" mirrors", func() bool {
+		entries, err := os.ReadDir(filepath.Join(w.work, ".data", "git", "mirrors"))
+		return err == nil && strconv.Itoa(len(entries)) == args[0]
+	})
+}
