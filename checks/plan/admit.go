@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/dudesons/loktar/checks"
@@ -22,34 +23,38 @@ func admit(p *checks.Plan, ev checks.Event, ch checks.Change) {
 			return
 		}
 	}
-	if pr.Draft && ch.Policy.Drafts == checks.DraftsWait && !ev.Insist {
+	if pr.Draft && ch.Policy.Drafts == checks.DraftsWait && !ev.Insist && slices.ContainsFunc(p.Jobs, runs) {
 		p.Verdict = draftVerdict(p.Jobs)
 		p.Jobs = nil
 	}
 }
 
+func runs(j checks.PlannedJob) bool { return j.Result == nil }
+
 // approver is who lets the commit of a fork run: somebody who approved it, or
 // its own pusher, when both that person and the author of the pull request
-// may write to the repository anyway. Only opening and pushing name a pusher.
+// may write to the repository anyway. A push names its pusher. So does opening
+// a pull request from one's own fork; from another's, the commit is not known
+// to be the sender's.
 func approver(ev checks.Event, ch checks.Change) *checks.User {
-	switch {
-	case ev.Approved != nil:
+	if ev.Approved != nil {
 		return ev.Approved
-	case ev.Name != "pull_request.opened" && ev.Name != "pull_request.synchronize":
-		return nil
-	case ch.AuthorTrusted && ch.SenderTrusted:
-		by := ev.Sender
-		return &by
 	}
-	return nil
+	pushed := ev.Name == "pull_request.synchronize" ||
+		ev.Name == "pull_request.opened" && strings.EqualFold(ev.PullRequest.Head.Repo.Owner, ev.Sender.Login)
+	if !pushed || !ch.AuthorTrusted || !ch.SenderTrusted {
+		return nil
+	}
+	by := ev.Sender
+	return &by
 }
 
 func approvalVerdict(pr *checks.PullRequest, jobs []checks.PlannedJob) *checks.Verdict {
 	var b strings.Builder
-	fmt.Fprintf(&b, "This pull request comes from %s. Loktar runs the code that it tests, so nothing of it runs before somebody who may write to this repository has approved this exact commit.\n\n", forkName(pr))
-	fmt.Fprintf(&b, "**For a maintainer:** read the change, the build files too. When it is safe to run, press **Approve and run** above. A new push needs a new approval.\n\n")
+	fmt.Fprintf(&b, "This pull request comes from %s. Loktar runs the code that it tests. So nothing runs before somebody with write permission has approved this exact commit.\n\n", forkName(pr))
+	b.WriteString("**For a maintainer:** read the change, and its build files too. When it is safe to run, press **Approve and run** above. A new push needs a new approval.\n\n")
 	wouldRun(&b, jobs)
-	b.WriteString("\n`loktar.json` of the base branch counts, and the steps get no secrets.\n")
+	b.WriteString("\n`loktar.json` of the base branch says what is tested and how. The steps get no secrets.\n")
 	return &checks.Verdict{
 		Conclusion: checks.ConclusionActionRequired,
 		Title:      "Waiting for approval: this commit comes from a fork",
@@ -60,7 +65,7 @@ func approvalVerdict(pr *checks.PullRequest, jobs []checks.PlannedJob) *checks.V
 
 func draftVerdict(jobs []checks.PlannedJob) *checks.Verdict {
 	var b strings.Builder
-	b.WriteString("This pull request is a draft. Its checks run when it is marked as ready for review. Press **Run now** above to run them on this commit at once.\n\n")
+	b.WriteString("This pull request is a draft. It is tested when it is marked as ready for review. To test this commit now, press **Run now** above.\n\n")
 	wouldRun(&b, jobs)
 	return &checks.Verdict{
 		Conclusion: checks.ConclusionActionRequired,
@@ -94,20 +99,9 @@ func forkVerdict(pr *checks.PullRequest) checks.Verdict {
 	return checks.Verdict{
 		Conclusion: checks.ConclusionActionRequired,
 		Title:      "Not run: this pull request comes from a fork",
-		Summary: fmt.Sprintf(`This pull request comes from %s. Loktar runs the code that it tests, and this server is set up to run no code of forks. Nothing was run.
+		Summary: fmt.Sprintf(`This pull request comes from %s. Loktar runs the code that it tests, and its operator lets no code of forks run. Nothing was run.
 
 **For a maintainer:** read the change. When it is safe to run, push its branch to this repository and open a pull request from there. Loktar tests that one.
 `, forkName(pr)),
 	}
-}
-
-// forkProblemsVerdict tells of a loktar.json that is the base's and yet does
-// not fit the tree that is tested.
-func forkProblemsVerdict(problems []checks.Problem) checks.Verdict {
-	v := problemsVerdict(problems)
-	v.Annotations = nil // the lines are not those of the pull request's file
-	v.Summary = "This pull request comes from a fork, so that `loktar.json` of the base branch counts. It cannot be used with these files. " +
-		"When the pull request means to change `loktar.json`, push its branch to this repository and open a pull request from there.\n\n" + v.Summary
-	v.Summary = markdown.Clip(v.Summary, markdown.MaxText)
-	return v
 }

@@ -21,7 +21,10 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-var ours = checks.Repo{ID: 1, Owner: "acme", Name: "shop"}
+var (
+	ours = checks.Repo{ID: 1, Owner: "acme", Name: "shop"}
+	eve  = checks.Repo{ID: 2, Owner: "eve", Name: "shop"}
+)
 
 func pullRequest() checks.Event {
 	return checks.Event{
@@ -173,10 +176,25 @@ func verdicts() map[string]struct {
 	ignored.Manifest.Ignore = []string{"docs"}
 	ignored.Manifest.Warnings = []checks.Problem{{Path: "packages[0]", Line: 3, Message: "its folder has no Makefile"}}
 	circle := change(manifest(pkg("a", "b"), pkg("b", "a")), "a/x")
+	ignoring, waiting := change(manifest(pkg("a")), "a/x"), change(manifest(pkg("a"), pkg("b", "a")), "a/x")
+	ignoring.Policy.Forks, waiting.Policy.Drafts = checks.ForksIgnore, checks.DraftsWait
+	draft := pullRequest()
+	draft.PullRequest.Draft = true
+	var crowd []checks.Package // all of them depend on the first
+	for i := range 130 {
+		crowd = append(crowd, pkg(fmt.Sprintf("p%03d", i), "p000"))
+	}
+	crowd[0].DependsOn = nil
 	unsorted := append(problems(2), checks.Problem{Line: 1, Column: 1, Message: hostile})
 	return map[string]c{
-		"fork":              {fork(checks.Repo{ID: 2, Owner: "eve", Name: "shop"}), change(manifest(pkg("a")), "a/x")},
-		"fork-deleted":      {fork(checks.Repo{}), checks.Change{}},
+		"fork":              {fork(eve), change(manifest(pkg("a")), "a/x")},
+		"fork-deleted":      {fork(checks.Repo{}), change(manifest(crowd...), "p000/x")},
+		"fork-ignored":      {fork(eve), ignoring},
+		"fork-no-manifest":  {fork(eve), checks.Change{Tree: "tree", Files: []string{"a"}}},
+		"fork-problems":     {fork(eve), checks.Change{Tree: "tree", ManifestBlob: "blob", Problems: problems(60)}},
+		"fork-circle":       {fork(eve), circle},
+		"fork-unaffected":   {fork(eve), gone},
+		"draft":             {draft, waiting},
 		"conflict":          {pullRequest(), checks.Change{Conflicts: []string{"lib/main.py"}, ManifestBlob: "blob"}},
 		"conflict-hostile":  {base, checks.Change{Conflicts: append([]string{hostile, strings.Repeat("long/", 200)}, many...)}},
 		"no-manifest":       {pullRequest(), checks.Change{Tree: "tree", Files: []string{"a"}}},

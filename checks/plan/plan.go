@@ -29,25 +29,32 @@ func (p *Planner) Make(ev checks.Event, ch checks.Change) (checks.Plan, error) {
 	if err != nil {
 		return checks.Plan{}, err
 	}
-	if len(out.Jobs) > 0 && out.Verdict == nil {
+	idle := out.Verdict == nil && len(out.Jobs) == 0
+	if len(out.Jobs) > 0 {
 		admit(&out, ev, ch)
 	}
 	require(&out, ev, ch)
+	if idle {
+		v := unaffectedVerdict(out, ch, fromFork(ev))
+		out.Verdict = &v
+	}
 	return out, nil
 }
 
-// affected plans the affected packages, or says why there is nothing to run.
+// fromFork reports whether what is tested is not the repository's own.
+func fromFork(ev checks.Event) bool { return ev.PullRequest != nil && ev.PullRequest.Fork() }
+
+// affected plans the affected packages, or says why none can be known. A plan
+// with neither affects none.
 func (p *Planner) affected(ev checks.Event, ch checks.Change) (checks.Plan, error) {
-	fork := ev.PullRequest != nil && ev.PullRequest.Fork()
+	fork := fromFork(ev)
 	switch {
 	case fork && ch.Policy.Forks == checks.ForksIgnore:
 		return ended(forkVerdict(ev.PullRequest)), nil
 	case len(ch.Conflicts) > 0:
 		return ended(conflictVerdict(ev.PullRequest, ch.Conflicts)), nil
-	case len(ch.Problems) > 0 && fork:
-		return ended(forkProblemsVerdict(ch.Problems)), nil
 	case len(ch.Problems) > 0:
-		return ended(problemsVerdict(ch.Problems)), nil
+		return ended(problemsVerdict(ch.Problems, fork)), nil
 	case ch.ManifestBlob == "" && ch.Manifest == nil:
 		return ended(noManifestVerdict(fork)), nil
 	case ch.Manifest == nil:
@@ -58,7 +65,7 @@ func (p *Planner) affected(ev checks.Event, ch checks.Change) (checks.Plan, erro
 	m := ch.Manifest
 	g, err := p.graph(m)
 	if err != nil {
-		return ended(problemsVerdict([]checks.Problem{{Line: 1, Column: 1, Message: checks.PublicText(err, err.Error())}})), nil
+		return ended(problemsVerdict([]checks.Problem{{Line: 1, Column: 1, Message: checks.PublicText(err, err.Error())}}, fork)), nil
 	}
 	r := g.Affected(query(g, ev, ch))
 	out := checks.Plan{
@@ -67,12 +74,7 @@ func (p *Planner) affected(ev checks.Event, ch checks.Change) (checks.Plan, erro
 		Warnings: warnings(m), Notes: heldNotes(m.Packages, r.Held),
 	}
 	if fork && slices.Contains(ch.Files, checks.ManifestFile) {
-		out.Warnings = append([]string{"This pull request changes loktar.json. It comes from a fork, so that the file of the base branch counts until it is merged."}, out.Warnings...)
-	}
-	if len(r.Affected) == 0 {
-		v := unaffectedVerdict(out, ch)
-		out.Verdict = &v
-		return out, nil
+		out.Warnings = append([]string{"This pull request comes from a fork and changes loktar.json. Until it is merged, loktar.json of the base branch counts."}, out.Warnings...)
 	}
 	out.Jobs = jobs(m.Packages, r.Affected)
 	skip(&out, ev, ch)
@@ -86,7 +88,7 @@ func query(g *graph.Graph, ev checks.Event, ch checks.Change) graph.Query {
 		Files: ch.Files, GlobalInputs: m.GlobalInputs, Ignore: m.Ignore,
 		Links: ch.Links, Unread: unread(m.Unread), Everything: ch.Unbounded,
 	}
-	fork := ev.PullRequest != nil && ev.PullRequest.Fork()
+	fork := fromFork(ev)
 	if label := ch.Policy.FullLabel; q.Everything == "" && label != "" && ev.PullRequest != nil && slices.Contains(ev.PullRequest.Labels, label) {
 		q.Everything = "the pull request has the label " + markdown.Plain(label, 100)
 	}
@@ -121,9 +123,9 @@ func skip(p *checks.Plan, ev checks.Event, ch checks.Change) {
 		return
 	}
 	switch {
-	case ch.AuthorTrusted:
 	case ev.MergeGroup != nil:
 		return // nobody asked the queue to skip
+	case ch.AuthorTrusted:
 	default:
 		who := "its author"
 		if ev.PullRequest != nil && ev.PullRequest.Author.Login != "" {

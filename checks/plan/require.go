@@ -3,58 +3,100 @@ package plan
 import (
 	"fmt"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/checks/markdown"
 )
+
+// maxCheckName is how many characters GitHub takes in a check run's name.
+const maxCheckName = 255
 
 // require adds a job that ends at once for each package whose check is
 // required and which the plan does not test: a required check that is never
 // reported would block a merge for ever. Required is what loktar.json or the
 // rules of the branch say. Rules that leave it open who reports a check count
 // for the names of packages alone.
+//
+// Whether GitHub tells names apart that differ in case alone is not
+// documented. So a package is reported for either, and no second check is
+// made up that could stand for a red one: a warning tells of the rule.
 func require(p *checks.Plan, ev checks.Event, ch checks.Change) {
-	if p.None != "" || ev.PullRequest == nil && ev.MergeGroup == nil {
+	if ev.PullRequest == nil && ev.MergeGroup == nil {
 		return
 	}
-	known := map[string]bool{checks.AggregateName: true}
-	for _, j := range p.Jobs {
-		known[j.Package.Name] = true
-	}
-	result := unaffectedResult
-	if v := p.Verdict; v != nil && v.Conclusion != checks.ConclusionSuccess && v.Conclusion != checks.ConclusionNeutral {
-		result = checks.Result{Outcome: checks.OutcomeBlocked, Detail: fmt.Sprintf("Not tested. The check `%s` says why: %s", checks.AggregateName, sentenceOf(v.Title))}
-	}
-	add := func(pkg checks.Package, r checks.Result) {
-		known[pkg.Name] = true
-		p.Jobs = append(p.Jobs, checks.PlannedJob{Package: pkg, Result: &r})
-	}
-	named := map[string]bool{}
+	named := make(map[string]bool, len(ch.Required)+len(ch.RequiredOurs)) // in small letters
 	for _, list := range [][]string{ch.Required, ch.RequiredOurs} {
 		for _, name := range list {
-			named[name] = true
+			named[strings.ToLower(name)] = true
 		}
 	}
-	for _, m := range []*checks.Manifest{ch.Manifest, ch.TipManifest, ch.BaseManifest} {
-		if m == nil {
-			continue
-		}
-		for _, pkg := range m.Packages {
-			if !known[pkg.Name] && (pkg.Required || named[pkg.Name]) {
-				add(pkg, result)
-			}
-		}
-		break // the file that counts, or else the one before it
+	reported := make(map[string]bool, len(p.Jobs))
+	for i := range p.Jobs {
+		reported[p.Jobs[i].Package.Name] = true
 	}
-	ours := slices.Sorted(slices.Values(ch.RequiredOurs))
-	for _, name := range ours {
-		if !known[name] {
-			add(checks.Package{Name: name, Dir: ".", TestType: checks.TestNone}, checks.Result{Outcome: result.Outcome,
-				Detail: "The rules of the branch require this check, and `loktar.json` lists no package of that name. Take it out of the rules, or list the package."})
+	result, planned := resultOf(p.Verdict), len(p.Jobs)
+	add := func(pkg checks.Package, r checks.Result) {
+		reported[pkg.Name] = true
+		p.Jobs = append(p.Jobs, checks.PlannedJob{Package: pkg, Result: &r})
+	}
+	alike := map[string]string{checks.AggregateName: checks.AggregateName}
+	for _, pkg := range listed(ch) {
+		small := strings.ToLower(pkg.Name)
+		if named[small] {
+			alike[small] = pkg.Name
 		}
+		if (pkg.Required || named[small]) && !reported[pkg.Name] {
+			add(pkg, result)
+		}
+	}
+	if result.Outcome == checks.OutcomeUnaffected && result.Detail == "" {
+		result.Detail = "The rules of the branch require this check, and `loktar.json` lists no package of that name. Take it out of the rules, or list the package."
+	}
+	var warnings []string
+	for _, name := range slices.Sorted(slices.Values(ch.RequiredOurs)) {
+		switch right, found := alike[strings.ToLower(name)]; {
+		case reported[name] || right == name || !reportable(name):
+		case found:
+			warnings = append(warnings, markdown.Plain(fmt.Sprintf("The rules of the branch require the check %s. It is never reported, because the name is %s. Correct the rules.", name, right), maxWarning))
+		default:
+			add(checks.Package{Name: name, Dir: ".", TestType: checks.TestNone}, result)
+		}
+	}
+	if n := len(warnings) - maxNames; n > 0 {
+		warnings = append(warnings[:maxNames], fmt.Sprintf("The rules of the branch require %s in the wrong case.", markdown.Count(n, "more check")))
+	}
+	p.Warnings = append(warnings, p.Warnings...)
+	if len(p.Jobs) > planned {
+		p.Unaffected = slices.DeleteFunc(p.Unaffected, func(name string) bool { return reported[name] })
 	}
 }
 
-var unaffectedResult = checks.Result{Outcome: checks.OutcomeUnaffected}
+// listed are the packages of the loktar.json that counts or, where it cannot
+// be used, of the one before it.
+func listed(ch checks.Change) []checks.Package {
+	for _, m := range []*checks.Manifest{ch.Manifest, ch.TipManifest, ch.BaseManifest} {
+		if m != nil {
+			return m.Packages
+		}
+	}
+	return nil
+}
 
-// sentenceOf is a title as a sentence.
-func sentenceOf(title string) string { return title + "." }
+// resultOf is how a required check ends that the plan does not test. A
+// verdict that lets a merge pass has it pass too.
+func resultOf(v *checks.Verdict) checks.Result {
+	switch {
+	case v == nil || v.Conclusion == checks.ConclusionSuccess:
+		return checks.Result{Outcome: checks.OutcomeUnaffected}
+	case v.Conclusion == checks.ConclusionNeutral:
+		return checks.Result{Outcome: checks.OutcomeUnaffected, Detail: "There is no `loktar.json` that lists this package."}
+	}
+	return checks.Result{Outcome: checks.OutcomeBlocked, Detail: fmt.Sprintf("Not tested. The check `%s` says why: %s.", checks.AggregateName, v.Title)}
+}
+
+// reportable reports whether a check run can bear the name.
+func reportable(name string) bool {
+	return name != "" && utf8.ValidString(name) && !strings.ContainsRune(name, 0) && utf8.RuneCountInString(name) <= maxCheckName
+}

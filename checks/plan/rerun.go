@@ -14,14 +14,15 @@ import (
 // them but those that the change does not affect. EventRerunPackage for a
 // package runs that package, affected or not; what did not pass of the
 // packages that it needs, without which it could not start; what they had
-// held back; and whatever has no result yet. EventAction with
-// ActionRerunFailed does that for each package that did not pass. All other
-// jobs are carried: their result stands, CarriedFrom names the run that they
-// ran in.
+// held back; and whatever has no result yet. A required check that has
+// nothing to run ends at once, as before. EventAction with ActionRerunFailed
+// does that for each package that did not pass. All other jobs are carried:
+// their result stands, CarriedFrom names the run that they ran in.
 //
-// It returns ErrReplan when old has no jobs that could be run,
+// It returns ErrReplan when old has no jobs that could be run, or is of a
+// fork's commit that affected nothing, which nobody approved;
 // ErrNothingFailed when those that did not pass were asked for and there are
-// none, and an error of kind checks.KindNotFound when the package is not
+// none; and an error of kind checks.KindNotFound when the package is not
 // among them. The plan shares memory with its arguments, which must not
 // change afterwards.
 func Rerun(old checks.Run, jobs []checks.Job, ev checks.Event) (checks.Plan, error) {
@@ -45,6 +46,9 @@ func Rerun(old checks.Run, jobs []checks.Job, ev checks.Event) (checks.Plan, err
 		pj := checks.PlannedJob{Package: j.Package, Needs: needs(j.Needs, in), Reasons: j.Reasons}
 		if again[i] {
 			pj.Reasons = asked(ev.Sender.Login, j.Reasons)
+			if extra(&j) && j.Package.TestType == checks.TestNone {
+				pj.Result = &j.Result // there is nothing to run, and it may be no package at all
+			}
 		} else {
 			if j.CarriedFrom == "" {
 				j.CarriedFrom = old.ID
@@ -70,27 +74,31 @@ func asked(login string, reasons []checks.Reason) []checks.Reason {
 // chosen marks the jobs that the event asks to run again.
 func chosen(old checks.Run, jobs []checks.Job, ev checks.Event) (again []bool, err error) {
 	again = make([]bool, len(jobs))
-	pkg := ""
-	if ev.CheckRun != nil && ev.CheckRun.Name != checks.AggregateName {
-		pkg = ev.CheckRun.Name
+	at := -1
+	one := ev.Kind == checks.EventRerunPackage && ev.CheckRun != nil && ev.CheckRun.Name != checks.AggregateName
+	if one {
+		at = slices.IndexFunc(jobs, func(j checks.Job) bool { return j.Package.Name == ev.CheckRun.Name })
 	}
+	idle := old.Verdict != nil && old.Verdict.Conclusion == checks.ConclusionSuccess
 	switch {
-	case ev.Kind == checks.EventRerunPackage && ev.CheckRun != nil && pkg != "":
-		at := slices.IndexFunc(jobs, func(j checks.Job) bool { return j.Package.Name == pkg })
-		switch {
-		case at >= 0 && jobs[at].Result.Outcome == checks.OutcomeUnaffected && old.Tree != "" && jobs[at].Package.TestType != checks.TestNone:
-		case len(jobs) == 0 || old.Verdict != nil:
-			return nil, ErrReplan
-		case at < 0:
-			return nil, checks.Errorf(checks.KindNotFound, nil,
-				"Package %q is not part of run %s. Run the check %q again to test all that is affected.", pkg, old.ID, checks.AggregateName)
-		}
+	case at >= 0 && idle && extra(&jobs[at]) && (!old.Untrusted() || old.Approved != nil):
+		// The verdict is that nothing is affected, and somebody wants it all the same.
 		spread(jobs, []int{at}, again)
+	case ev.Kind == checks.EventAction && ev.Action == checks.ActionRerunFailed && idle:
+		return nil, ErrNothingFailed
 	case len(jobs) == 0 || old.Verdict != nil:
 		return nil, ErrReplan
+	case one && at < 0:
+		return nil, checks.Errorf(checks.KindNotFound, nil,
+			"Package %q is not part of run %s. Run the check %q again to test all that is affected.", ev.CheckRun.Name, old.ID, checks.AggregateName)
+	case one:
+		spread(jobs, []int{at}, again)
 	case ev.Kind == checks.EventRerunAll, ev.Kind == checks.EventRerunPackage && ev.CheckRun != nil:
 		for i := range again {
-			again[i] = jobs[i].Result.Outcome != checks.OutcomeUnaffected
+			again[i] = !extra(&jobs[i])
+		}
+		if !slices.Contains(again, true) {
+			return nil, ErrReplan
 		}
 	case ev.Kind == checks.EventAction && ev.Action == checks.ActionRerunFailed:
 		var at []int
@@ -107,6 +115,18 @@ func chosen(old checks.Run, jobs []checks.Job, ev checks.Event) (again []bool, e
 		return nil, fmt.Errorf("re-run %s: the event %s asks for no package", old.ID, ev.Kind)
 	}
 	return again, nil
+}
+
+// extra reports whether j is there for its required check alone. One that
+// became neutral beside another check of its name has no reason but a re-run.
+func extra(j *checks.Job) bool {
+	switch j.Result.Outcome {
+	case checks.OutcomeUnaffected:
+		return true
+	case checks.OutcomeNeutral:
+		return !slices.ContainsFunc(j.Reasons, func(r checks.Reason) bool { return r.Kind != checks.ReasonRerun })
+	}
+	return false
 }
 
 // red reports whether j, which is done, has an end that another attempt may
@@ -193,10 +213,10 @@ func released(j *checks.Job, place map[string]int, again []bool, needing bool) b
 // undecided reports whether j ended without a word about the code.
 func undecided(j *checks.Job) bool {
 	switch j.Result.Outcome {
-	case checks.OutcomeCancelled, checks.OutcomeSuperseded, checks.OutcomeErrored, checks.OutcomeSkipped:
-		return true
+	case checks.OutcomePassed, checks.OutcomeFailed, checks.OutcomeTimedOut, checks.OutcomeHeldBack:
+		return false
 	}
-	return false
+	return true
 }
 
 func passed(j *checks.Job) bool {

@@ -52,8 +52,8 @@ func noManifestVerdict(fork bool) checks.Verdict {
 		return checks.Verdict{
 			Conclusion: checks.ConclusionNeutral,
 			Title:      "No loktar.json in the base branch",
-			Summary: "Loktar tests the packages that a file named `loktar.json` lists. This pull request comes from a fork, so that the file of the base branch counts, " +
-				"and there is none at its root. Nothing was run.\n",
+			Summary: "Loktar tests the packages that a file named `loktar.json` lists. This pull request comes from a fork, so the file of the base branch counts. " +
+				"There is none at its root, so nothing was run.\n",
 		}
 	}
 	return checks.Verdict{
@@ -66,7 +66,9 @@ func noManifestVerdict(fork bool) checks.Verdict {
 	}
 }
 
-func problemsVerdict(problems []checks.Problem) checks.Verdict {
+// problemsVerdict tells what is wrong in loktar.json. That of a fork is the
+// base's: its lines are not those of the pull request's file.
+func problemsVerdict(problems []checks.Problem, fork bool) checks.Verdict {
 	problems = slices.Clone(problems)
 	slices.SortStableFunc(problems, func(a, b checks.Problem) int {
 		if a.Line != b.Line {
@@ -79,7 +81,11 @@ func problemsVerdict(problems []checks.Problem) checks.Verdict {
 		Title:      checks.ManifestFile + " has " + markdown.Count(len(problems), "problem"),
 	}
 	var b strings.Builder
-	b.WriteString("Nothing was run, because `loktar.json` cannot be used as it is.\n\n")
+	if fork {
+		b.WriteString("This pull request comes from a fork, so `loktar.json` of the base branch counts. Nothing was run, because that file cannot be used with the files of this pull request.\n\n")
+	} else {
+		b.WriteString("Nothing was run, because `loktar.json` cannot be used as it is.\n\n")
+	}
 	for i, p := range problems {
 		if i == maxListed {
 			fmt.Fprintf(&b, "- and %s\n", markdown.Count(len(problems)-i, "more problem"))
@@ -92,22 +98,27 @@ func problemsVerdict(problems []checks.Problem) checks.Verdict {
 		}
 		message := markdown.Plain(p.Message, maxMessage)
 		b.WriteString(markdown.Text(message) + "\n")
-		if i < maxAnnotations {
+		if i < maxAnnotations && !fork {
 			v.Annotations = append(v.Annotations, checks.Annotation{
 				Path: checks.ManifestFile, StartLine: line, EndLine: line, StartColumn: column, EndColumn: column,
 				Level: "failure", Title: markdown.Plain(p.Path, 200), Message: message,
 			})
 		}
 	}
-	if n := len(problems) - maxAnnotations; n > 0 {
+	switch {
+	case fork:
+		b.WriteString("\n**For a maintainer:** correct the file in the base branch, then press Re-run. When the pull request means to change the file, push its branch to this repository and open a pull request from there.\n")
+	case len(problems) > maxAnnotations:
 		fmt.Fprintf(&b, "\nThe first %d are also shown at their lines.\n", maxAnnotations)
+		fallthrough
+	default:
+		b.WriteString("\nCorrect the file and push. `loktar lint` shows the same list on your machine.\n")
 	}
-	b.WriteString("\nCorrect the file and push. `loktar lint` shows the same list on your machine.\n")
 	v.Summary = markdown.Clip(b.String(), markdown.MaxText)
 	return v
 }
 
-func unaffectedVerdict(p checks.Plan, ch checks.Change) checks.Verdict {
+func unaffectedVerdict(p checks.Plan, ch checks.Change, fork bool) checks.Verdict {
 	var b strings.Builder
 	switch {
 	case len(ch.Manifest.Packages) == 0:
@@ -118,7 +129,7 @@ func unaffectedVerdict(p checks.Plan, ch checks.Change) checks.Verdict {
 		fmt.Fprintf(&b, "This change touches %s and affects no package that `loktar.json` lists (%d in all), so nothing was run.\n",
 			markdown.Count(len(ch.Files), "file"), len(ch.Manifest.Packages))
 	}
-	if slices.Contains(ch.Files, checks.ManifestFile) {
+	if slices.Contains(ch.Files, checks.ManifestFile) && !fork {
 		b.WriteString("\n`loktar.json` changed, but every package's entry still means the same.\n")
 	}
 	if p.UnownedCount > 0 {
