@@ -120,7 +120,7 @@ func (h *Hub) pushJSON(r *Repo, u refUpdate, sender *user) obj {
 	}
 	var head any
 	if u.after != "" {
-		head = show(pushedCommit{commit: r.known(u.after)})
+		head = show(pushedCommit{commit: r.known(u.commit)})
 		if n := len(u.commits); n > 0 {
 			head = commits[n-1]
 		}

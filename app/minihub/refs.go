@@ -11,6 +11,7 @@ import (
 // refUpdate is one ref that a push moved. Empty ids mean made and deleted.
 type refUpdate struct {
 	ref, before, after string
+	commit             string // what after leads to: not itself for an annotated tag
 	forced             bool
 	commits            []pushedCommit // oldest first, at most 20
 }
@@ -86,7 +87,8 @@ func (r *Repo) describe(ctx context.Context, ref string, before map[string]strin
 	if err != nil {
 		return u, err
 	}
-	args := []string{"rev-list", "--reverse", strings.TrimSpace(tip)}
+	u.commit = strings.TrimSpace(tip)
+	args := []string{"rev-list", "--reverse", u.commit}
 	if u.before != "" {
 		args = append(args, "^"+u.before)
 		_, err := h.git(ctx, r.dir, nil, "merge-base", "--is-ancestor", u.before, after)
@@ -109,7 +111,7 @@ func (r *Repo) describe(ctx context.Context, ref string, before map[string]strin
 	}
 	if len(shas) == 0 {
 		shas = nil
-		if _, err := r.commit(ctx, strings.TrimSpace(tip)); err != nil {
+		if _, err := r.commit(ctx, u.commit); err != nil {
 			return u, err
 		}
 	}
