@@ -175,10 +175,13 @@ func (w *world) rerunall(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // press ACTION [LOGIN] [TIMES]: press a button of the newest aggregate check.
-// Later commands see the new run's aggregate only.
+// Later commands see what the new run reports only, but for cancel, which
+// makes none.
 func (w *world) press(ts *testscript.TestScript, _ bool, args []string) {
 	old := w.find("loktar", "in_progress")
-	w.past = append(w.past, old.ID)
+	if args[0] != "cancel" {
+		w.pastAll()
+	}
 	times := 1
 	if len(args) > 2 {
 		var err error
@@ -204,7 +207,7 @@ func (w *world) vain(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	w.until(ts, "the refusal to show", func() bool {
 		now, ok := w.newest("loktar")
-		return ok && now.ID == old.ID && now.Conclusion == old.Conclusion && strings.Count(now.Summary, "Refused") > strings.Count(old.Summary, "Refused")
+		return ok && now.ID == old.ID && now.Conclusion == old.Conclusion && now.Writes > old.Writes && strings.Contains(now.Summary, args[1]+" asked") && strings.Contains(now.Summary, "Refused: ")
 	})
 }
 
@@ -225,9 +228,7 @@ func (w *world) pressed(name string) minihub.CheckRun {
 // say LOGIN TEXT: a comment on the pull request. What ran before is old to
 // later commands.
 func (w *world) say(ts *testscript.TestScript, _ bool, args []string) {
-	for _, c := range w.hub.CheckRuns(w.name, w.head) {
-		w.past = append(w.past, c.ID)
-	}
+	w.pastAll()
 	id, err := w.repos.Comment(w.t.Context(), w.number, args[0], args[1])
 	ts.Check(err)
 	w.said = id
@@ -280,15 +281,25 @@ func (w *world) tag(ts *testscript.TestScript, _ bool, args []string) {
 	dir := filepath.Join(w.work, ".tag")
 	w.git(ts, "clone", "--quiet", "--branch", args[1], ts.Getenv("URL"), dir)
 	w.git(ts, "-C", dir, "tag", "--annotate", "--message", "A release", args[0])
+	w.pastAll()
 	w.git(ts, "-C", dir, "push", "--quiet", "origin", args[0])
+}
+
+// pastAll makes all check runs of the head old.
+func (w *world) pastAll() {
 	for _, c := range w.hub.CheckRuns(w.name, w.head) {
 		w.past = append(w.past, c.ID)
 	}
 }
 
-// gone BRANCH: it is deleted.
+// at BRANCH: a branch at the present head.
+func (w *world) at(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(w.repos.Push(w.t.Context(), w.repos.Owner(), args[0], w.head))
+}
+
+// gone BRANCH: it is deleted, by the clone that `tag` made.
 func (w *world) gone(ts *testscript.TestScript, _ bool, args []string) {
-	w.git(ts, "push", "--quiet", ts.Getenv("URL"), "--delete", args[0])
+	w.git(ts, "-C", filepath.Join(w.work, ".tag"), "push", "--quiet", "origin", "--delete", args[0])
 }
 
 func (w *world) git(ts *testscript.TestScript, args ...string) {

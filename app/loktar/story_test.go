@@ -49,7 +49,7 @@ func tell(t *testing.T, pattern string) {
 					"up": w.up, "check": w.check, "summary": w.summary, "annotation": w.annotation, "nocheck": w.nocheck,
 					"count": w.count, "get": w.get, "deliver": w.deliver, "clean": w.clean,
 					"rerun": w.rerun, "rerunall": w.rerunall, "press": w.press, "vain": w.vain,
-					"old": w.old, "older": w.older, "remember": w.remember, "pressold": w.pressold,
+					"past": func(*testscript.TestScript, bool, []string) { w.pastAll() }, "at": w.at, "old": w.old, "older": w.older, "remember": w.remember, "pressold": w.pressold,
 					"tag": w.tag, "gone": w.gone, "nothing": w.nothing, "neutral": w.neutral, "mirrors": w.mirrors,
 					"buttons": w.buttons, "answered": w.answered, "blocked": w.blocked, "comments": w.comments,
 					"running": w.running, "hub": w.outage, "delivered": w.delivered,
