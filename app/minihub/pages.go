@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -20,22 +19,19 @@ var templates = template.Must(template.ParseFS(pageFiles, "pages/*.html"))
 // contentPolicy lets a page load nothing but what the hub itself serves.
 const contentPolicy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// pagesHandler serves the pages. They ask for no sign-in and act as the
-// Viewer; forms are taken from the hub's own pages only.
+// pagesHandler serves the pages. They ask for no sign-in and act as whoever
+// the viewer switch names; forms are taken from the hub's own pages only.
 func (h *Hub) pagesHandler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", h.startPage)
-	mux.HandleFunc("GET /-/style.css", staticFile("pages/style.css", "text/css; charset=utf-8"))
-	mux.HandleFunc("GET /-/page.js", staticFile("pages/page.js", "text/javascript; charset=utf-8"))
-	mux.HandleFunc("GET /-/avatar/{login}", avatar)
-	mux.HandleFunc("GET /{owner}/{repo}", h.repoPage)
-	mux.HandleFunc("GET /{owner}/{repo}/pull/{number}", h.pullPage)
-	mux.HandleFunc("GET /{owner}/{repo}/pull/{number}/events", h.pullEvents)
-	mux.HandleFunc("GET /{owner}/{repo}/runs/{id}", h.runPage)
-	mux.HandleFunc("POST /{owner}/{repo}/runs/{id}/rerun", h.rerunForm)
-	mux.HandleFunc("POST /{owner}/{repo}/runs/{id}/action", h.actionForm)
-	mux.HandleFunc("POST /{owner}/{repo}/pull/{number}/rerun", h.rerunAllForm)
-	guarded := http.NewCrossOriginProtection().Handler(mux)
+	repos, own := h.repoRoutes(), h.ownRoutes()
+	// One mux cannot hold both: /-/avatar/{login} and /{owner}/{repo}/pulls
+	// overlap, and neither is the narrower one.
+	guarded := http.NewCrossOriginProtection().Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/-/") {
+			own.ServeHTTP(w, r)
+			return
+		}
+		repos.ServeHTTP(w, r)
+	}))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		head := w.Header()
 		head.Set("Content-Security-Policy", contentPolicy)
@@ -43,6 +39,41 @@ func (h *Hub) pagesHandler() http.Handler {
 		head.Set("Referrer-Policy", "no-referrer")
 		guarded.ServeHTTP(w, r)
 	})
+}
+
+func (h *Hub) ownRoutes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /-/style.css", staticFile("pages/style.css", "text/css; charset=utf-8"))
+	mux.HandleFunc("GET /-/page.js", staticFile("pages/page.js", "text/javascript; charset=utf-8"))
+	mux.HandleFunc("GET /-/avatar/{login}", avatar)
+	mux.HandleFunc("POST /-/viewer", h.viewerForm)
+	mux.HandleFunc("GET /-/apps/{slug}/advanced", h.hookPage)
+	mux.HandleFunc("GET /-/apps/{slug}/advanced/events", h.hookEvents)
+	mux.HandleFunc("GET /-/apps/{slug}/deliveries/{id}", h.deliveryPage)
+	mux.HandleFunc("POST /-/apps/{slug}/deliveries/{id}/redeliver", h.redeliverForm)
+	mux.HandleFunc("POST /-/apps/{slug}/installations/{account}", h.installationForm)
+	return mux
+}
+
+func (h *Hub) repoRoutes() http.Handler {
+	mux := http.NewServeMux()
+	const repo = "/{owner}/{repo}"
+	mux.HandleFunc("GET /{$}", h.startPage)
+	mux.HandleFunc("GET "+repo, h.codePage)
+	mux.HandleFunc("GET "+repo+"/pulls", h.pullsPage)
+	mux.HandleFunc("GET "+repo+"/settings", h.settingsPage)
+	mux.HandleFunc("GET "+repo+"/commit/{sha}", h.commitPage)
+	mux.HandleFunc("GET "+repo+"/commit/{sha}/events", h.commitEvents)
+	mux.HandleFunc("POST "+repo+"/commit/{sha}/rerun", h.rerunCommitForm)
+	mux.HandleFunc("GET "+repo+"/pull/{number}", h.pullPage)
+	mux.HandleFunc("GET "+repo+"/pull/{number}/events", h.pullEvents)
+	mux.HandleFunc("GET "+repo+"/runs/{id}", h.runPage)
+	mux.HandleFunc("GET "+repo+"/runs/{id}/events", h.runEvents)
+	mux.HandleFunc("POST "+repo+"/runs/{id}/rerun", h.rerunForm)
+	mux.HandleFunc("POST "+repo+"/runs/{id}/action", h.actionForm)
+	h.routePullForms(mux, repo+"/pull/{number}/")
+	h.routeRepoForms(mux, repo+"/")
+	return mux
 }
 
 func staticFile(name, kind string) http.HandlerFunc {
@@ -57,7 +88,7 @@ func staticFile(name, kind string) http.HandlerFunc {
 	}
 }
 
-func render(w http.ResponseWriter, name string, data any) {
+func render(w http.ResponseWriter, status int, name string, data any) {
 	var b bytes.Buffer
 	if err := templates.ExecuteTemplate(&b, name, data); err != nil {
 		http.Error(w, "The page could not be made: "+err.Error(), http.StatusInternalServerError)
@@ -65,65 +96,12 @@ func render(w http.ResponseWriter, name string, data any) {
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
 	_, _ = b.WriteTo(w)
 }
 
-// avatar draws a coloured square with the first letter of a login.
-func avatar(w http.ResponseWriter, r *http.Request) {
-	login := r.PathValue("login")
-	hue := 0
-	for _, c := range login {
-		hue = (hue*31 + int(c)) % 360
-	}
-	letter := template.HTMLEscapeString(strings.ToUpper(string([]rune(login + "?")[:1])))
-	w.Header().Set("Content-Type", "image/svg+xml")
-	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40"><rect width="40" height="40" rx="8" fill="hsl(%d 50%% 42%%)"/>`+
-		`<text x="20" y="28" font-family="sans-serif" font-size="22" font-weight="600" fill="#fff" text-anchor="middle">%s</text></svg>`, hue, letter)
-}
-
-func (h *Hub) startPage(w http.ResponseWriter, _ *http.Request) {
-	render(w, "start.html", h.startData())
-}
-
-func (h *Hub) repoPage(w http.ResponseWriter, r *http.Request) {
-	repo := h.Repo(r.PathValue("owner") + "/" + r.PathValue("repo"))
-	if repo == nil {
-		http.NotFound(w, r)
-		return
-	}
-	refs, err := repo.refs(r.Context())
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	render(w, "repo.html", h.repoData(repo, refs))
-}
-
-// pagePull finds the pull request of a page's path; nil answered 404.
-func (h *Hub) pagePull(w http.ResponseWriter, r *http.Request) (*Repo, *pull) {
-	number, _ := strconv.Atoi(r.PathValue("number"))
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if repo := h.repo(r.PathValue("owner") + "/" + r.PathValue("repo")); repo != nil && repo.pulls[number] != nil {
-		return repo, repo.pulls[number]
-	}
-	http.NotFound(w, r)
-	return nil, nil
-}
-
-func (h *Hub) pullPage(w http.ResponseWriter, r *http.Request) {
-	if repo, p := h.pagePull(w, r); p != nil {
-		render(w, "pull.html", h.pullData(repo, p))
-	}
-}
-
-// pullEvents sends the changing part of a pull request's page whenever it
-// reads differently.
-func (h *Hub) pullEvents(w http.ResponseWriter, r *http.Request) {
-	repo, p := h.pagePull(w, r)
-	if p == nil {
-		return
-	}
+// stream sends the changing parts of a page whenever they read differently.
+func (h *Hub) stream(w http.ResponseWriter, r *http.Request, name string, data func() any) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	out := http.NewResponseController(w)
@@ -133,7 +111,7 @@ func (h *Hub) pullEvents(w http.ResponseWriter, r *http.Request) {
 		changed := h.changed
 		h.mu.Unlock()
 		var b bytes.Buffer
-		if err := templates.ExecuteTemplate(&b, "live", h.pullData(repo, p)); err != nil {
+		if err := templates.ExecuteTemplate(&b, name, data()); err != nil {
 			return
 		}
 		if !bytes.Equal(last, b.Bytes()) {
@@ -165,11 +143,41 @@ func (h *Hub) pullEvents(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (h *Hub) runPage(w http.ResponseWriter, r *http.Request) {
-	data, ok := h.runData(r.PathValue("owner")+"/"+r.PathValue("repo"), r.PathValue("id"))
-	if !ok {
-		http.NotFound(w, r)
-		return
+// avatar draws a coloured square with the first letter of a login.
+func avatar(w http.ResponseWriter, r *http.Request) {
+	login := r.PathValue("login")
+	hue := 0
+	for _, c := range login {
+		hue = (hue*31 + int(c)) % 360
 	}
-	render(w, "run.html", data)
+	letter := template.HTMLEscapeString(strings.ToUpper(string([]rune(login + "?")[:1])))
+	w.Header().Set("Content-Type", "image/svg+xml")
+	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40"><rect width="40" height="40" rx="8" fill="hsl(%d 50%% 42%%)"/>`+
+		`<text x="20" y="28" font-family="sans-serif" font-size="22" font-weight="600" fill="#fff" text-anchor="middle">%s</text></svg>`, hue, letter)
+}
+
+type startPageData struct {
+	frame
+	Repos []repoRow
+	Apps  []string
+}
+
+type repoRow struct{ Name, Visibility string }
+
+func (h *Hub) startPage(w http.ResponseWriter, r *http.Request) {
+	d := startPageData{frame: h.frame(r, nil, "minihub", "/")}
+	h.mu.Lock()
+	for _, k := range h.repoKeys() {
+		repo := h.repos[k]
+		row := repoRow{repo.FullName(), "Private"}
+		if repo.public {
+			row.Visibility = "Public"
+		}
+		d.Repos = append(d.Repos, row)
+	}
+	for _, a := range h.appsByID() {
+		d.Apps = append(d.Apps, a.slug)
+	}
+	h.mu.Unlock()
+	render(w, http.StatusOK, "start.html", d)
 }
