@@ -108,8 +108,8 @@ func badComment(body string) string {
 
 // addComment writes a comment and tells of it. Hub.mu is held.
 func (r *Repo) addComment(t *thread, author *user, via *App, body string) *comment {
-	h := r.hub
-	c := &comment{id: h.nextID("comment"), thread: t, author: author, via: via, body: body, created: h.now(), updated: h.now()}
+	h, now := r.hub, r.hub.now()
+	c := &comment{id: h.nextID("comment"), thread: t, author: author, via: via, body: body, created: now, updated: now}
 	t.comments = append(t.comments, c)
 	t.touched(c.created)
 	h.commentEvent(r, c, "created", author, nil)
