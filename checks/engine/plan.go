@@ -121,7 +121,7 @@ func (e *Engine) needless(ev checks.Event) string {
 		// GitHub does not keep events in order, and an old push must not stop
 		// the run of a new one.
 		return "came late: run " + latest.ID + " is of a newer state of the pull request"
-	case ev.Name == "pull_request.ready_for_review" && latest.HeadSHA == ev.HeadSHA && (latest.Verdict == nil || latest.Verdict.Offer != checks.ActionRun):
+	case ev.Name == "pull_request.ready_for_review" && latest.HeadSHA == ev.HeadSHA && (latest.Verdict == nil || latest.Verdict.Conclusion == checks.ConclusionSuccess):
 		return "run " + latest.ID + " has tested it as a draft"
 	}
 	return ""
