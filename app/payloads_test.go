@@ -78,7 +78,7 @@ var effects = map[string]string{
 }
 
 // TestEveryPayloadOfGitHub delivers all captured payloads to a running server,
-// each from an installation of its own, and then once more.
+// each of repositories of its own, and then once more.
 func TestEveryPayloadOfGitHub(t *testing.T) {
 	dir := minihubtest.Shared(t)
 	if dir == "" {
@@ -140,8 +140,8 @@ func TestEveryPayloadOfGitHub(t *testing.T) {
 	}
 }
 
-// ours is a payload as if it had been sent to our App: with an installation,
-// and its check runs our own.
+// ours is a payload as if it had been sent to our App: with an installation
+// and repositories that no other payload has, and its check runs our own.
 func ours(t *testing.T, raw []byte, installation, appID int64) []byte {
 	t.Helper()
 	d := json.NewDecoder(bytes.NewReader(raw))
@@ -162,11 +162,31 @@ func ours(t *testing.T, raw []byte, installation, appID int64) []byte {
 			}
 		}
 	}
+	renumber(fields, installation)
 	out, err := json.Marshal(fields)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return out
+}
+
+// renumber gives all repositories in v ids that differ by n.
+func renumber(v any, n int64) {
+	switch v := v.(type) {
+	case map[string]any:
+		if id, ok := v["id"].(json.Number); ok && v["full_name"] != nil {
+			if old, err := id.Int64(); err == nil {
+				v["id"] = old*10_000_000 + n
+			}
+		}
+		for _, sub := range v {
+			renumber(sub, n)
+		}
+	case []any:
+		for _, sub := range v {
+			renumber(sub, n)
+		}
+	}
 }
 
 func deliver(t *testing.T, s *app.Server, event, guid string, body []byte) (int, string) {
