@@ -48,7 +48,7 @@ func (a *App) CloneToken(ctx context.Context, installation int64, repo checks.Re
 	_, err := a.run(ctx, a.app, t, func(ctx context.Context, rest *gh.Client) error {
 		tok, _, err := rest.Apps.CreateInstallationToken(ctx, installation, &gh.InstallationTokenOptions{
 			RepositoryIDs: []int64{repo.ID}, // which no rename changes
-			Permissions:  &gh.InstallationPermissions{Contents: gh.String("read")},
+			Permissions:   &gh.InstallationPermissions{Contents: gh.String("read")},
 		})
 		if err != nil {
 			return err
