@@ -47,6 +47,14 @@ const (
 	changed  = "awesome_lib/awesome_lib/__init__.py"
 )
 
+// permissions and events are all that the App can use, so that commands in
+// comments can be tried too.
+var (
+	permissions = map[string]string{"metadata": "read", "checks": "write", "contents": "read", "pull_requests": "read",
+		"merge_queues": "read", "administration": "read", "issues": "write"}
+	events = []string{"pull_request", "push", "merge_group", "repository", "issue_comment"}
+)
+
 // Run shows the demo. It returns nil when every check of the pull request is
 // green (with Stay: when ctx is done after that), and an error that names
 // what is not.
@@ -56,7 +64,7 @@ func Run(ctx context.Context, o Options) error {
 		return fmt.Errorf("make a folder for the demo: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	hub, err := minihub.New(minihub.Options{Dir: filepath.Join(dir, "hub"), AppName: "loktar"})
+	hub, err := minihub.New(minihub.Options{Dir: filepath.Join(dir, "hub"), AppName: "loktar", Permissions: permissions, Events: events})
 	if err != nil {
 		return err
 	}
