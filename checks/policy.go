@@ -11,7 +11,8 @@ type Policy struct {
 	Forks  ForkPolicy
 	Drafts DraftPolicy
 	// Branches and Tags are globs of the branches and tags whose pushes are
-	// tested. "*" stands for what is between two slashes, "**" alone for all.
+	// tested, as path.Match reads them: "*" stands for what is between two
+	// slashes. "**" alone stands for all. One that cannot be read matches none.
 	Branches []string
 	Tags     []string
 	// FullLabel is a label: a pull request that bears it has all packages
@@ -44,7 +45,8 @@ const (
 	DraftsWait DraftPolicy = "wait"
 )
 
-// TestsPush reports whether the push is of a branch or tag that is tested.
+// TestsPush reports whether the push is of a branch or tag that is tested. The
+// branches of merge queues never are: their merge groups are.
 func (p Policy) TestsPush(push *Push) bool {
 	if tag := push.Tag(); tag != "" {
 		return matches(p.Tags, tag)

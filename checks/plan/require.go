@@ -32,37 +32,46 @@ func require(p *checks.Plan, ev checks.Event, ch checks.Change) {
 			named[strings.ToLower(name)] = true
 		}
 	}
-	reported := make(map[string]bool, len(p.Jobs))
+	packages, planned, result := listed(ch), len(p.Jobs), resultOf(p.Verdict)
+	reported := make(map[string]bool, planned+len(named))
 	for i := range p.Jobs {
 		reported[p.Jobs[i].Package.Name] = true
 	}
-	result, planned := resultOf(p.Verdict), len(p.Jobs)
-	add := func(pkg checks.Package, r checks.Result) {
-		reported[pkg.Name] = true
-		p.Jobs = append(p.Jobs, checks.PlannedJob{Package: pkg, Result: &r})
-	}
+	var more []int // places in packages
 	alike := map[string]string{checks.AggregateName: checks.AggregateName}
-	for _, pkg := range listed(ch) {
-		small := strings.ToLower(pkg.Name)
+	for i := range packages {
+		name := packages[i].Name
+		small := strings.ToLower(name)
 		if named[small] {
-			alike[small] = pkg.Name
+			alike[small] = name
 		}
-		if (pkg.Required || named[small]) && !reported[pkg.Name] {
-			add(pkg, result)
+		if (packages[i].Required || named[small]) && !reported[name] {
+			reported[name] = true
+			more = append(more, i)
 		}
 	}
-	if result.Outcome == checks.OutcomeUnaffected && result.Detail == "" {
-		result.Detail = "The rules of the branch require this check, and `loktar.json` lists no package of that name. Take it out of the rules, or list the package."
-	}
-	var warnings []string
+	var unlisted, warnings []string
 	for _, name := range slices.Sorted(slices.Values(ch.RequiredOurs)) {
 		switch right, found := alike[strings.ToLower(name)]; {
 		case reported[name] || right == name || !reportable(name):
 		case found:
 			warnings = append(warnings, markdown.Plain(fmt.Sprintf("The rules of the branch require the check %s. It is never reported, because the name is %s. Correct the rules.", name, right), maxWarning))
 		default:
-			add(checks.Package{Name: name, Dir: ".", TestType: checks.TestNone}, result)
+			reported[name] = true
+			unlisted = append(unlisted, name)
 		}
+	}
+
+	p.Jobs = slices.Grow(p.Jobs, len(more)+len(unlisted))
+	for _, i := range more {
+		p.Jobs = append(p.Jobs, checks.PlannedJob{Package: packages[i], Result: &result})
+	}
+	other := result
+	if other.Outcome == checks.OutcomeUnaffected && other.Detail == "" {
+		other.Detail = "The rules of the branch require this check, and `loktar.json` lists no package of that name. Take it out of the rules, or list the package."
+	}
+	for _, name := range unlisted {
+		p.Jobs = append(p.Jobs, checks.PlannedJob{Package: checks.Package{Name: name, Dir: ".", TestType: checks.TestNone}, Result: &other})
 	}
 	if n := len(warnings) - maxNames; n > 0 {
 		warnings = append(warnings[:maxNames], fmt.Sprintf("The rules of the branch require %s in the wrong case.", markdown.Count(n, "more check")))

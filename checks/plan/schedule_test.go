@@ -248,3 +248,57 @@ func BenchmarkMake(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkMakeRequired plans a change that affects 10 of 5,000 packages, all
+// of which are required. Its floor is the same change with nothing required,
+// in the same run; x-floor is the ratio.
+func BenchmarkMakeRequired(b *testing.B) {
+	const n, affected = 5000, 10
+	names := make([]string, n)
+	free, said := manifest(), manifest()
+	for i := range names {
+		p := pkg(fmt.Sprintf("pkg%04d", i))
+		names[i] = p.Name
+		free.Packages = append(free.Packages, p)
+		p.Required = true
+		said.Packages = append(said.Packages, p)
+	}
+	var files []string
+	for _, name := range names[:affected] {
+		files = append(files, name+"/x")
+	}
+	rules, unlisted := change(free, files...), change(free, files...)
+	rules.RequiredOurs = names
+	for i := range n {
+		unlisted.RequiredOurs = append(unlisted.RequiredOurs, fmt.Sprintf("%0255d", i))
+	}
+	for _, c := range []struct {
+		name   string
+		change checks.Change
+		jobs   int
+	}{{"by-loktar.json", change(said, files...), n}, {"by-rules", rules, n}, {"by-rules-not-listed", unlisted, n + affected}} {
+		b.Run(c.name, func(b *testing.B) {
+			var planner plan.Planner
+			var floor, work time.Duration
+			timed := func(ch checks.Change, jobs int) time.Duration {
+				began := time.Now()
+				p, err := planner.Make(pullRequest(), ch)
+				took := time.Since(began)
+				if err != nil || len(p.Jobs) != jobs {
+					b.Fatal(err, len(p.Jobs))
+				}
+				return took
+			}
+			timed(c.change, c.jobs) // both graphs are kept from here on
+			timed(change(free, files...), affected)
+			b.ReportAllocs()
+			for b.Loop() {
+				floor += timed(change(free, files...), affected)
+				work += timed(c.change, c.jobs)
+			}
+			b.ReportMetric(float64(work.Microseconds())/float64(b.N)/1e3, "make-ms")
+			b.ReportMetric(float64(floor.Microseconds())/float64(b.N)/1e3, "floor-ms")
+			b.ReportMetric(float64(work)/float64(floor), "x-floor")
+		})
+	}
+}
