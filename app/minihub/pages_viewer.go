@@ -15,22 +15,30 @@ const viewerCookie = "minihub_viewer"
 const maxForm = 1 << 20
 
 // viewer is in whose name a request acts: whom the switch named, else
-// Options.Viewer, else the repository's owner. r is nil on pages that belong
-// to no repository.
+// Options.Viewer, else the repository's owner. r is nil, and the login may be
+// empty, on pages that belong to no repository.
 func (h *Hub) viewer(req *http.Request, r *Repo) string {
-	if c, err := req.Cookie(viewerCookie); err == nil && ownerName.MatchString(c.Value) {
+	if login := chosen(req); login != "" {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		if u := h.users[lower(c.Value)]; u != nil {
+		if u := h.users[lower(login)]; u != nil {
 			return u.login
 		}
-		return c.Value
+		return login
 	}
 	switch {
 	case h.opts.Viewer != "":
 		return h.opts.Viewer
 	case r != nil:
 		return r.Owner()
+	}
+	return ""
+}
+
+// chosen is whom the viewer switch named; empty when it was not used.
+func chosen(req *http.Request) string {
+	if c, err := req.Cookie(viewerCookie); err == nil && ownerName.MatchString(c.Value) {
+		return c.Value
 	}
 	return ""
 }
@@ -62,9 +70,7 @@ type frame struct {
 }
 
 func (h *Hub) frame(req *http.Request, r *Repo, title, path string) frame {
-	f := frame{PageTitle: title, Path: path, Viewer: h.viewer(req, r)}
-	_, err := req.Cookie(viewerCookie)
-	f.Chosen = err == nil
+	f := frame{PageTitle: title, Path: path, Viewer: h.viewer(req, r), Chosen: chosen(req) != ""}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, key := range slices.Sorted(maps.Keys(h.users)) {
