@@ -204,7 +204,7 @@ func TestPlansOfForks(t *testing.T) {
 	if d := cmp.Diff([]string{"a: a changed: x"}, told(p)); d != "" {
 		t.Error(d)
 	}
-	if len(p.Warnings) != 1 || !strings.Contains(p.Warnings[0], "loktar.json of the base branch counts") {
+	if len(p.Warnings) != 1 || !strings.Contains(p.Warnings[0], "the file of the base branch counts") {
 		t.Errorf("warnings %q", p.Warnings)
 	}
 	for label, want := range map[string]int{"loktar:full": 2, "other": 1} {
@@ -227,6 +227,34 @@ func TestPlansOfForks(t *testing.T) {
 	ch.PullOfBranch = 7
 	if d := cmp.Diff(checks.Plan{None: "pull request 7 tests this branch"}, mustMake(t, pushed("topic"), ch)); d != "" {
 		t.Error(d)
+	}
+}
+
+// A stranger's words about commits hold nothing back, and nobody's words keep
+// a merge queue from testing.
+func TestWordsOfCommits(t *testing.T) {
+	lib := pkg("lib")
+	lib.ExcludeKeywords = []string{"DOC"}
+	ch := committed(change(manifest(lib, pkg("api", "lib")), "lib/x"), checks.CommitInfo{SHA: "abc", Subject: "DOC/NOBUILD: x", Files: []string{"lib/x"}})
+	foreign := fork(eve)
+	foreign.Approved = &ann
+	for name, c := range map[string]struct {
+		event   checks.Event
+		trusted bool
+		want    []string
+	}{
+		"a stranger":             {foreign, false, []string{"lib", "api"}},
+		"a maintainer's fork":    {foreign, true, []string{"lib skipped"}},
+		"ours, without a word":   {pullRequest(), false, []string{"lib"}},
+		"ours":                   {pullRequest(), true, []string{"lib skipped"}},
+		"a push":                 {pushed("main"), true, []string{"lib skipped"}},
+		"a merge queue":          {mergeGroup(), false, []string{"lib"}},
+		"a merge queue, trusted": {mergeGroup(), true, []string{"lib"}},
+	} {
+		ch.AuthorTrusted = c.trusted
+		if d := cmp.Diff(c.want, ends(mustMake(t, c.event, ch))); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
 	}
 }
 

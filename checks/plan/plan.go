@@ -74,7 +74,7 @@ func (p *Planner) affected(ev checks.Event, ch checks.Change) (checks.Plan, erro
 		Warnings: warnings(m), Notes: heldNotes(m.Packages, r.Held),
 	}
 	if fork && slices.Contains(ch.Files, checks.ManifestFile) {
-		out.Warnings = append([]string{"This pull request comes from a fork and changes loktar.json. Until it is merged, loktar.json of the base branch counts."}, out.Warnings...)
+		out.Warnings = append([]string{"This pull request comes from a fork and changes loktar.json. Until it is merged, the file of the base branch counts."}, out.Warnings...)
 	}
 	out.Jobs = jobs(m.Packages, r.Affected)
 	skip(&out, ev, ch)

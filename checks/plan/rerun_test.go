@@ -154,7 +154,7 @@ func TestRerunRefuses(t *testing.T) {
 	if checks.KindOf(err) != checks.KindNotFound || checks.PublicText(err, "") != want {
 		t.Errorf("an unknown package: %v", err)
 	}
-	for _, ev := range []checks.Event{rerun(checks.EventRerunPackage, ""), rerun(checks.EventPullRequest, "a")} {
+	for _, ev := range []checks.Event{rerun(checks.EventRerunPackage, ""), rerun(checks.EventPullRequest, "a"), {Kind: checks.EventAction, Action: checks.ActionCancel}} {
 		if _, err := plan.Rerun(oldRun, jobs, ev); err == nil || errors.Is(err, plan.ErrReplan) {
 			t.Errorf("%s: %v", ev.Kind, err)
 		}
