@@ -71,18 +71,18 @@ func TestAnswers(t *testing.T) {
 	outdated := run
 	outdated.Outdated = "fedcba9876543210"
 	waits := run
-	waits.Verdict, waits.Unaffected = &checks.Verdict{Title: "Waiting for approval: this commit comes from a fork"}, nil
+	waits.Verdict, waits.Unaffected = &checks.Verdict{Title: "Waiting for approval: from a fork"}, nil
 	for _, c := range []struct{ got, want string }{
 		{command.Reasons(run, jobs, "lib"), "`lib` is affected at `0123456`:\n\n- " + markdown.Text("lib changed: a|<b>.go") + "\n"},
 		{command.Reasons(run, jobs, "api"), "`api` is affected at `0123456`:\n\n- depends on lib\n\nIt is tested after `lib`, which it needs.\n"},
 		{command.Reasons(run, jobs, "doc"), "`doc` is not affected at `0123456`: no changed file is its own or in its `inputs`, and it depends on no package that is affected."},
 		{command.Reasons(run, jobs, "req"), "`req` is not affected at `0123456`: no changed file is its own or in its `inputs`, and it depends on no package that is affected."},
 		{command.Reasons(run, jobs, "lbi"), "There is no package `lbi` in `loktar.json` at `0123456`. Names are case-sensitive."},
-		{command.Reasons(waits, nil, "lib"), "Nothing is known of `lib` at `0123456`. Waiting for approval: this commit comes from a fork. The check `loktar` says more."},
+		{command.Reasons(waits, nil, "lib"), "Nothing is known of `lib` at `0123456`. Waiting for approval: from a fork. The check `loktar` says more."},
 		{command.Started(run, pointers), "Testing 1 package at `0123456`: `api`. The check `loktar` shows how it goes."},
 		{command.Started(run, pointers[:1]), "There is nothing to run at `0123456`. The check `loktar` says why."},
 		{command.Started(outdated, pointers), "Testing 1 package at `0123456`: `api`. The check `loktar` shows how it goes. This commit is outdated: the pull request is at `fedcba9` now."},
-		{command.Started(waits, nil), "Nothing runs at `0123456`. Waiting for approval: this commit comes from a fork. The check `loktar` says more."},
+		{command.Started(waits, nil), "Nothing runs at `0123456`. Waiting for approval: from a fork. The check `loktar` says more."},
 		{command.Cancelled(0), "Nothing of this pull request runs or waits."},
 		{command.Cancelled(2), "Cancelled 2 packages."},
 	} {

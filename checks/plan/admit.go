@@ -57,7 +57,7 @@ func approvalVerdict(pr *checks.PullRequest, jobs []checks.PlannedJob) *checks.V
 	b.WriteString("\n`loktar.json` of the base branch says what is tested and how. The steps get no secrets.\n")
 	return &checks.Verdict{
 		Conclusion: checks.ConclusionActionRequired,
-		Title:      "Waiting for approval: this commit comes from a fork",
+		Title:      "Waiting for approval: from a fork",
 		Summary:    markdown.Clip(b.String(), markdown.MaxText),
 		Offer:      checks.ActionApprove,
 	}

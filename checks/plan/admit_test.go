@@ -14,7 +14,7 @@ import (
 var ann = checks.User{ID: 5, Login: "ann"}
 
 const (
-	waits   = "Waiting for approval: this commit comes from a fork"
+	waits   = "Waiting for approval: from a fork"
 	ignored = "Not run: this pull request comes from a fork"
 	asDraft = "Not run: this pull request is a draft"
 )
