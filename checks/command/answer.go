@@ -59,9 +59,9 @@ func Reasons(run checks.Run, jobs []checks.Job, name string) string {
 			fmt.Fprintf(&b, "\nIt is tested after %s, which it needs.\n", list(n))
 		}
 		return b.String()
-	case i >= 0 || slices.Contains(run.Unaffected, name):
+	case i >= 0 && jobs[i].Result.Outcome != checks.OutcomeBlocked, slices.Contains(run.Unaffected, name):
 		return fmt.Sprintf("%s is not affected %s: no changed file is its own or in its `inputs`, and it depends on no package that is affected.", who, at)
-	case run.Verdict != nil && len(run.Unaffected) == 0:
+	case run.Verdict != nil && (i >= 0 || len(run.Unaffected) == 0):
 		return fmt.Sprintf("Nothing is known of %s %s. %s. The check `%s` says more.", who, at, markdown.Text(run.Verdict.Title), checks.AggregateName)
 	}
 	return fmt.Sprintf("There is no package %s in `%s` %s. Names are case-sensitive.", who, checks.ManifestFile, at)

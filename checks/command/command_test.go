@@ -79,6 +79,7 @@ func TestAnswers(t *testing.T) {
 		{command.Reasons(run, jobs, "req"), "`req` is not affected at `0123456`: no changed file is its own or in its `inputs`, and it depends on no package that is affected."},
 		{command.Reasons(run, jobs, "lbi"), "There is no package `lbi` in `loktar.json` at `0123456`. Names are case-sensitive."},
 		{command.Reasons(waits, nil, "lib"), "Nothing is known of `lib` at `0123456`. Waiting for approval: from a fork. The check `loktar` says more."},
+		{command.Reasons(waits, []checks.Job{{Package: checks.Package{Name: "req"}, Result: checks.Result{Outcome: checks.OutcomeBlocked}}}, "req"), "Nothing is known of `req` at `0123456`. Waiting for approval: from a fork. The check `loktar` says more."},
 		{command.Started(run, pointers), "Testing 1 package at `0123456`: `api`. The check `loktar` shows how it goes."},
 		{command.Started(run, pointers[:1]), "There is nothing to run at `0123456`. The check `loktar` says why."},
 		{command.Started(outdated, pointers), "Testing 1 package at `0123456`: `api`. The check `loktar` shows how it goes. This commit is outdated: the pull request is at `fedcba9` now."},
