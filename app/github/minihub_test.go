@@ -37,7 +37,7 @@ func TestAgainstMinihub(t *testing.T) {
 	number := hub.Open(r, minihub.NewPull{Title: "Change x", Head: "topic", Author: "ann"})
 	id := hub.Install("acme")
 	a := appOf(t, hub)
-	here := checks.Repo{Owner: "acme", Name: "shop"}
+	here := checks.Repo{ID: r.ID(), Owner: "acme", Name: "shop"}
 	if name, err := a.Identify(t.Context()); name != "loktar" || err != nil {
 		t.Errorf("Identify = %q, %v", name, err)
 	}
@@ -121,7 +121,7 @@ func TestAgainstMinihub(t *testing.T) {
 	if out, err := git.CombinedOutput(); err != nil || !strings.HasPrefix(string(out), head) {
 		t.Errorf("git with the token: %v, %s", err, out)
 	}
-	if _, err := a.CloneToken(t.Context(), id, checks.Repo{Owner: "acme", Name: "none"}); checks.KindOf(err) != checks.KindNotFound {
+	if _, err := a.CloneToken(t.Context(), id, checks.Repo{ID: 1, Owner: "acme", Name: "none"}); checks.KindOf(err) != checks.KindNotFound {
 		t.Errorf("a token for a repository that is not there: %v", err)
 	}
 	cr.Installation, cr.HeadSHA = 123456, head

@@ -23,13 +23,13 @@ func TestCloneTokenIsForOneRepository(t *testing.T) {
 	if err != nil || again != first {
 		t.Errorf("the second call got %q, %v; want the same token", again, err)
 	}
-	other, err := a.CloneToken(t.Context(), install, checks.Repo{Owner: "acme", Name: "other"})
+	other, err := a.CloneToken(t.Context(), install, checks.Repo{ID: 8, Owner: "acme", Name: "other"})
 	if err != nil || other == first {
 		t.Errorf("another repository got %q, %v", other, err)
 	}
 	want := []string{
-		`{"repositories":["shop"],"permissions":{"contents":"read"}}`,
-		`{"repositories":["other"],"permissions":{"contents":"read"}}`,
+		`{"repository_ids":[7],"permissions":{"contents":"read"}}`,
+		`{"repository_ids":[8],"permissions":{"contents":"read"}}`,
 	}
 	if d := cmp.Diff(want, h.bodies); d != "" {
 		t.Error(d)
