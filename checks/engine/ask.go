@@ -154,8 +154,8 @@ func (e *Engine) allow(ctx context.Context, ev checks.Event, named checks.Run) {
 	switch {
 	case err != nil || !found:
 		e.unknown(ctx, ev, errors.Join(errors.New("find the newest run"), err))
-	case latest.HeadSHA != named.HeadSHA:
-		e.remark(ctx, ev, named, outrun(ev, latest))
+	case outrun(ev, &named, &latest) != "":
+		e.remark(ctx, ev, named, outrun(ev, &named, &latest))
 	case latest.Verdict == nil || latest.Verdict.Offer != ev.Action:
 		e.pass(ctx, ev, "run "+latest.ID+" does not wait for that")
 	default:
@@ -169,27 +169,55 @@ func (e *Engine) allow(ctx context.Context, ev checks.Event, named checks.Run) {
 	}
 }
 
-// outrun says that a commit was approved after a newer one had come.
-func outrun(ev checks.Event, latest checks.Run) string {
-	return fmt.Sprintf("%s approved this commit. It was not run, because a newer one, %.7s, had been pushed by then. Approve that one.", who(ev.Sender), latest.HeadSHA)
+// outrun says that named was approved after the pull request had got another
+// commit or another base branch, which nobody looked at; empty when it had not.
+func outrun(ev checks.Event, named, latest *checks.Run) string {
+	switch {
+	case latest.HeadSHA != named.HeadSHA:
+		return fmt.Sprintf("%s approved this commit. It was not run, because a newer one, %.7s, had been pushed by then. Approve that one.", who(ev.Sender), latest.HeadSHA)
+	case baseOf(latest) != baseOf(named):
+		return fmt.Sprintf("%s approved this commit. It was not run, because the pull request goes to another branch, %s, by now. Approve it for that one.", who(ev.Sender), baseOf(latest))
+	}
+	return ""
 }
 
-// raced ends the event of an approval that a push overtook while its commit
-// was being read, and reports whether there was one.
+func baseOf(r *checks.Run) string {
+	if r.PullRequest == nil {
+		return ""
+	}
+	return r.PullRequest.Base.Branch
+}
+
+// raced ends the event of an approval, or of a comment, that a newer state of
+// the pull request overtook while its commit was being read, and reports
+// whether there was one.
 func (e *Engine) raced(ctx context.Context, p planned) bool {
-	if p.event.Action != checks.ActionApprove && p.event.Action != checks.ActionRun {
+	ev := p.event
+	approval := ev.Action == checks.ActionApprove || ev.Action == checks.ActionRun
+	fresh := ev.Kind == checks.EventCommand && p.rerunOf == nil
+	if !approval && !fresh {
 		return false
 	}
 	latest, found, err := e.o.Store.Latest(p.terms.Target())
-	if err != nil || !found || latest.HeadSHA == p.terms.HeadSHA {
+	if err != nil || !found {
 		return false
 	}
-	named, err := e.o.Store.Run(runOf(p.event.CheckRun))
+	if fresh {
+		if !older(p.terms, &latest) {
+			return false
+		}
+		e.answer(ctx, ev, checks.ReactionConfused, "The pull request has changed meanwhile, and its newest state has a run.")
+		return true
+	}
+	named, err := e.o.Store.Run(runOf(ev.CheckRun))
 	if err != nil {
 		return false
 	}
-	e.remark(ctx, p.event, named, outrun(p.event, latest))
-	return true
+	why := outrun(ev, &named, &latest)
+	if why != "" {
+		e.remark(ctx, ev, named, why)
+	}
+	return why != ""
 }
 
 // unknown ends an event about a run that this server does not know.

@@ -143,8 +143,8 @@ func (e *Engine) index(a *activeRun) {
 }
 
 // supersede drops what a new run takes the place of: for a new state of a pull
-// request all that is unfinished of it, and of a push of the same commit; for
-// a re-run the same packages of the same commit only. The pull request may
+// request all that is unfinished of it, and of a push of the same commit
+// unless a verdict ended the run at once; for a re-run the same packages of the same commit only. The pull request may
 // have a newer commit by now, whose checks count and go on. A push never takes
 // the place of an earlier one: it tests its own commits alone.
 func (e *Engine) supersede(a *activeRun, p planned, d *dropped) {
@@ -160,7 +160,7 @@ func (e *Engine) supersede(a *activeRun, p planned, d *dropped) {
 		case p.rerunOf != nil:
 			return r.Target() == t && r.HeadSHA == a.run.HeadSHA && a.byName[j.Package.Name] != nil
 		case r.Push != nil && a.run.PullRequest != nil:
-			return r.HeadSHA == a.run.HeadSHA && !a.run.Untrusted()
+			return r.HeadSHA == a.run.HeadSHA && !a.run.Untrusted() && a.run.Verdict == nil
 		}
 		return t.Pull != 0 && r.Target() == t
 	})

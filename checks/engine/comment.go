@@ -69,14 +69,15 @@ func (e *Engine) repeat(ctx context.Context, a asked, cmd command.Command, lates
 		e.answer(ctx, ev, checks.ReactionRefused, "This pull request is closed. Open it again: that starts a run.")
 		return
 	}
-	if !found || latest.HeadSHA != pr.Head.SHA {
-		terms := ev
-		terms.Kind, terms.PullRequest, terms.HeadSHA = checks.EventPullRequest, &pr, pr.Head.SHA
-		terms.Comment, terms.Insist = nil, true
+	terms := ev
+	terms.Kind, terms.PullRequest, terms.HeadSHA = checks.EventPullRequest, &pr, pr.Head.SHA
+	terms.Comment, terms.Insist = nil, true
+	// A push may have been planned since GitHub was asked.
+	if !found || latest.HeadSHA != pr.Head.SHA && !older(terms, &latest) {
 		e.load(ctx, planned{event: ev, terms: terms})
 		return
 	}
-	terms := termsOf(ev, &latest)
+	terms = termsOf(ev, &latest)
 	terms.Insist = true
 	wish := ev
 	wish.Kind = checks.EventRerunAll

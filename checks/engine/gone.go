@@ -32,10 +32,9 @@ func (e *Engine) close(ctx context.Context, ev checks.Event) {
 // lose stops what runs in repositories that the App may not act on any more.
 func (e *Engine) lose(ctx context.Context, ev checks.Event) {
 	e.end(ctx, ev, "Loktar may not act on this repository any more.", func(r *checks.Run, _ *checks.Job) bool {
-		if len(ev.Repos) == 0 {
-			return r.Installation == ev.Installation
-		}
-		return slices.ContainsFunc(ev.Repos, func(gone checks.Repo) bool { return gone.ID == r.Repo.ID })
+		// Another installation may have the repository since a transfer.
+		return r.Installation == ev.Installation &&
+			(len(ev.Repos) == 0 || slices.ContainsFunc(ev.Repos, func(gone checks.Repo) bool { return gone.ID == r.Repo.ID }))
 	})
 	if ev.Name != "repository.deleted" && ev.Name != "installation_repositories.removed" {
 		return // it may come back

@@ -78,7 +78,9 @@ func runOf(ref *checks.CheckRunRef) string {
 }
 
 // earlier finds the newest run that an event asks to run again, by our own
-// map: GitHub leaves pull_requests empty for forks.
+// map: GitHub leaves pull_requests empty for forks. For a whole commit, one of
+// the repository itself goes before those of forks: a stranger can open a pull
+// request of any commit.
 func (e *Engine) earlier(ev checks.Event) (checks.Run, error) {
 	var named *checks.Run
 	if ev.CheckRun != nil {
@@ -97,10 +99,17 @@ func (e *Engine) earlier(ev checks.Event) (checks.Run, error) {
 	if err != nil {
 		return checks.Run{}, fmt.Errorf("find runs of commit %s: %w", ev.HeadSHA, err)
 	}
-	for _, r := range runs {
-		if named == nil || r.Target() == named.Target() {
-			return r, nil
+	i := slices.IndexFunc(runs, func(r checks.Run) bool {
+		if named == nil {
+			return !r.Untrusted()
 		}
+		return r.Target() == named.Target()
+	})
+	switch {
+	case i >= 0:
+		return runs[i], nil
+	case named == nil && len(runs) > 0:
+		return runs[0], nil
 	}
 	return checks.Run{}, checks.Errorf(checks.KindNotFound, nil, "This server does not know a run of the commit %.40s.", ev.HeadSHA)
 }
