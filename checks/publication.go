@@ -1,0 +1,44 @@
+package checks
+
+import "time"
+
+// PublicationState is how far a publication got.
+type PublicationState string
+
+// The states of a publication.
+const (
+	// PublicationReserved: its version is taken and nothing is known of the
+	// registry. It stays so until it is published; what is there may be looked
+	// up in the registry.
+	PublicationReserved PublicationState = "reserved"
+	// PublicationDone: the registry has it.
+	PublicationDone PublicationState = "done"
+)
+
+// Publication is one version of a package: what was published, or is owed.
+type Publication struct {
+	Repo    int64  `json:"repo"` // the repository's id
+	Package string `json:"package"`
+	// Key is the hash of all that it is made of: the same again is the same
+	// publication.
+	Key     string `json:"key"`
+	Version string `json:"version"`
+	// Number is the version as a whole number; 0 when it is none.
+	Number int64            `json:"number,omitempty"`
+	State  PublicationState `json:"state"`
+	Commit string           `json:"commit"` // the commit that it was built from
+	Run    string           `json:"run"`    // the run that reserved it
+	Items  []PublishedItem  `json:"items,omitempty"`
+	// Reserved is when its version was taken, Done when the registry had it.
+	Reserved time.Time `json:"reserved"`
+	Done     time.Time `json:"done,omitzero"`
+}
+
+// PublishedItem is a file or an image in a registry.
+type PublishedItem struct {
+	Name   string `json:"name"`
+	URL    string `json:"url,omitempty"`
+	Digest string `json:"digest,omitempty"` // of an image
+	SHA256 string `json:"sha256,omitempty"` // of a file, in hexadecimal digits
+	Size   int64  `json:"size,omitempty"`
+}
