@@ -42,6 +42,8 @@ func (e *Engine) begin(ctx context.Context, p planned) {
 		return
 	}
 
+	e.standIn(&p)
+
 	now := time.Now().UTC()
 	a := e.newRun(p, now)
 	d := dropped{Commit: e.keepApart(a)}
