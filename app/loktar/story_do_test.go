@@ -134,6 +134,8 @@ func (w *world) act(ts *testscript.TestScript, neg bool, args []string) {
 	case "rename":
 		err = w.repos.Rename(args[1])
 		w.name = w.repos.FullName()
+	case "renamefork":
+		err = w.forked.Rename(args[1])
 	case "transfer":
 		err = w.repos.Transfer(args[1])
 		w.name = w.repos.FullName()
