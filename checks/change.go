@@ -43,6 +43,9 @@ type Change struct {
 	// SenderTrusted says the same of who sent the event. It is filled in for
 	// forks.
 	SenderTrusted bool
+	// Releases is set for a push to the default branch of a repository whose
+	// packages are published.
+	Releases *Releases
 	// Policy is what the operator wants of the repository.
 	Policy Policy
 	// Required are the names of checks without which the branch's rules allow

@@ -67,6 +67,9 @@ type Result struct {
 	Blame string `json:"blame,omitempty"`
 	// Image is the digest of the image that the steps ran in.
 	Image string `json:"image,omitempty"`
+	// Version and Items are what a release published.
+	Version string          `json:"version,omitempty"`
+	Items   []PublishedItem `json:"items,omitempty"`
 }
 
 // JobID names a job: a package of a run. It is unique for ever.
@@ -85,6 +88,9 @@ type Job struct {
 	Index    int       `json:"index"` // its place in the plan's dependency order
 	Needs    []string  `json:"needs,omitempty"`
 	Reasons  []Reason  `json:"reasons,omitempty"`
+	// Release is set on a job that publishes; its Package then bears the name
+	// of the check, see ReleaseName.
+	Release  *Release  `json:"release,omitempty"`
 	State    State     `json:"state"`
 	Attempt  int       `json:"attempt,omitempty"` // starts, from 1
 	Queued   time.Time `json:"queued,omitzero"`

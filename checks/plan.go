@@ -19,6 +19,7 @@ const (
 	ReasonUnread     ReasonKind = "unread"     // a file that tells its dependencies could not be read
 	ReasonEverything ReasonKind = "everything" // all packages count as affected
 	ReasonRerun      ReasonKind = "rerun"      // somebody asked for it
+	ReasonOwed       ReasonKind = "owed"       // what was published last is of another state
 )
 
 // Reason is one cause of a package's being affected.
@@ -81,6 +82,8 @@ func (r Reason) String() string {
 		return "its dependencies could not be read: " + r.place() + ": " + r.Subject + more
 	case ReasonEverything:
 		return "everything is affected: " + r.Subject
+	case ReasonOwed:
+		return "this state of it is not published"
 	case ReasonRerun:
 		return "asked for by " + r.Subject
 	}
@@ -105,6 +108,8 @@ type PlannedJob struct {
 	Carried *Job
 	// Result, when not nil, is how the job ends at once: it is not run.
 	Result *Result
+	// Release is set for a job that publishes.
+	Release *Release
 }
 
 // Plan is what is to be done about an event.

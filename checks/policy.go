@@ -15,6 +15,8 @@ type Policy struct {
 	// slashes. "**" alone stands for all. One that cannot be read matches none.
 	Branches []string
 	Tags     []string
+	// Publish: packages are published from the default branch.
+	Publish bool
 	// FullLabel is a label: a pull request that bears it has all packages
 	// tested. Empty means none.
 	FullLabel string
@@ -53,6 +55,12 @@ func (p Policy) TestsPush(push *Push) bool {
 	}
 	branch := push.Branch()
 	return branch != "" && !strings.HasPrefix(branch, "gh-readonly-queue/") && matches(p.Branches, branch)
+}
+
+// Publishes reports whether the push is to the default branch of a repository
+// whose packages are published.
+func (p Policy) Publishes(push *Push) bool {
+	return p.Publish && push.DefaultBranch != "" && push.Branch() == push.DefaultBranch
 }
 
 func matches(globs []string, name string) bool {

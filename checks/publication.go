@@ -42,3 +42,22 @@ type PublishedItem struct {
 	SHA256 string `json:"sha256,omitempty"` // of a file, in hexadecimal digits
 	Size   int64  `json:"size,omitempty"`
 }
+
+// Release is what a job publishes: a package in the state that Key says.
+type Release struct {
+	Package string `json:"package"`
+	Key     string `json:"key"`
+}
+
+// ReleaseName is the name of the job, and so of the check run, that publishes
+// a package. No package can bear it.
+func ReleaseName(pkg string) string { return pkg + " / publish" }
+
+// Releases is what planning knows of the packages that are published.
+type Releases struct {
+	// Keys are the keys of those packages in the tree to test, by name.
+	Keys map[string]string
+	// Last are the keys that they were last published with; a package that
+	// never was is not in it.
+	Last map[string]string
+}

@@ -110,7 +110,7 @@ func (e *Engine) newRun(p planned, now time.Time) *activeRun {
 	a := &activeRun{run: run}
 	for i, pj := range pl.Jobs {
 		j := &checks.Job{
-			Run: run.ID, Package: pj.Package, Index: i, Needs: pj.Needs, Reasons: pj.Reasons,
+			Run: run.ID, Package: pj.Package, Index: i, Needs: pj.Needs, Reasons: pj.Reasons, Release: pj.Release,
 			State: checks.StateQueued, Queued: now,
 		}
 		if pj.Result != nil {
@@ -148,7 +148,8 @@ func (e *Engine) index(a *activeRun) {
 // request all that is unfinished of it, and of a push of the same commit
 // unless a verdict ended the run at once; for a re-run the same packages of the same commit only. The pull request may
 // have a newer commit by now, whose checks count and go on. A push never takes
-// the place of an earlier one: it tests its own commits alone.
+// the place of an earlier one: it tests its own commits alone. But of what two
+// pushes would publish, the later one publishes.
 func (e *Engine) supersede(a *activeRun, p planned, d *dropped) {
 	detail := fmt.Sprintf("A newer run of this pull request took its place, at %.7s.", a.run.HeadSHA)
 	if a.run.PullRequest == nil {

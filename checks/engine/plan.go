@@ -102,7 +102,7 @@ func (e *Engine) take(ctx context.Context, ev checks.Event) {
 func (e *Engine) needless(ev checks.Event) string {
 	policy := e.o.Policy(ev.Repo)
 	switch {
-	case ev.Kind == checks.EventPush && !policy.TestsPush(ev.Push):
+	case ev.Kind == checks.EventPush && !policy.TestsPush(ev.Push) && !policy.Publishes(ev.Push):
 		return "pushes of this ref are not tested"
 	case ev.Kind == checks.EventLabeled && (policy.FullLabel == "" || ev.Label != policy.FullLabel):
 		return "this label means nothing here"

@@ -3,6 +3,7 @@ package plan_test
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -75,7 +76,7 @@ func TestRerunBesideRequiredChecks(t *testing.T) {
 				t.Error(d)
 			}
 			for i, j := range p.Jobs {
-				if j.Result != nil && (*j.Result != c.jobs[i].Result || j.Reasons[0].Kind != checks.ReasonRerun) {
+				if j.Result != nil && (!reflect.DeepEqual(*j.Result, c.jobs[i].Result) || j.Reasons[0].Kind != checks.ReasonRerun) {
 					t.Errorf("%s ends as %+v, for %v", j.Package.Name, j.Result, j.Reasons)
 				}
 			}
