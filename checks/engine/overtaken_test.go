@@ -154,3 +154,42 @@ func TestAStrangersPullRequestDoesNotStandForTheCommit(t *testing.T) {
 		t.Errorf("ran pull request %d again", again.PullRequest.Number)
 	}
 }
+
+// TestARerunOfWhatIsNoPartAnyMore presses the button of a check that the
+// newest run, to another base branch, has not.
+func TestARerunOfWhatIsNoPartAnyMore(t *testing.T) {
+	w := newWorld(t)
+	w.accept(pull(1, "s1"))
+	first := w.runOf("s1", 1)
+	w.done(first.ID)
+	w.source.mu.Lock()
+	w.source.changes["s1"] = change("s1", "doc/x")
+	w.source.mu.Unlock()
+	w.accept(toBase("release", pull(1, "s1")))
+	second := w.runOf("s1", 2)
+	w.want(w.done(second.ID), "doc passed")
+	w.told()
+	w.accept(rerun(first, "lib"))
+	if note := w.noted(); !strings.HasPrefix(note, `ann asked for a re-run. Package "lib" is not part of run `) {
+		t.Errorf("%q", note)
+	}
+	// GitHub has the check of lib wait until it is told of it again.
+	w.want(w.dirty(), "lib", "loktar")
+	if runs, err := w.store.RunsOf(pets.ID, "s1"); err != nil || len(runs) != 2 {
+		t.Errorf("%d runs, %v", len(runs), err)
+	}
+}
+
+// told has GitHub know all that it is to be told.
+func (w *world) told() {
+	w.t.Helper()
+	rows, err := w.store.Outbox(100)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for i, r := range rows {
+		if err := w.store.Delivered(w.t.Context(), r.Key, r.Rev, int64(i+1)); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
