@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/dudesons/loktar/checks"
 )
@@ -62,6 +63,11 @@ func (e *Engine) move(ctx context.Context, ev checks.Event) {
 	for _, a := range e.active {
 		m.Run(&a.run)
 	}
+	// Those that met the old name need not wait for their turn.
+	for _, r := range e.retries {
+		r.due = time.Time{}
+	}
+	e.stale = true
 	log := eventLog(e.o.Log, ev)
 	log.Info().Msg("the repository has this name now")
 	e.commit(ctx, checks.Commit{Planned: ev.Delivery, Note: "called " + ev.Repo.FullName() + " from now on", Moves: []checks.Move{m}})

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/dudesons/loktar/checks"
 )
@@ -288,4 +289,37 @@ func (w *world) forget(_ context.Context, r checks.Repo) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.forgot = append(w.forgot, r)
+}
+
+// TestANewNameIsWaitedFor has a repository get another name while an event of
+// it is read by the old one.
+func TestANewNameIsWaitedFor(t *testing.T) {
+	w := newWorld(t)
+	old := checks.Errorf(checks.KindMoved, nil, "The repository acme/pets has moved.")
+	gate := make(chan struct{})
+	w.source.mu.Lock()
+	w.source.errs["s1"], w.source.errs["s2"] = []error{old}, []error{old}
+	w.source.gates = map[string]chan struct{}{"s1": gate}
+	w.source.mu.Unlock()
+	w.accept(pull(1, "s1"))
+	w.until("the read to begin", func() bool { w.source.mu.Lock(); defer w.source.mu.Unlock(); return w.source.entered["s1"] })
+	w.accept(checks.Event{Kind: checks.EventRepoMoved, Name: "repository.renamed", Repo: checks.Repo{ID: pets.ID, Owner: "acme", Name: "animals"}})
+	w.noted()
+	close(gate)
+	run := w.runOf("s1", 1)
+	if run.Repo.FullName() != "acme/animals" {
+		t.Errorf("the run is of %s", run.Repo.FullName())
+	}
+	w.want(w.done(run.ID), allPassed...)
+
+	// One that nobody tells of ends in the open.
+	late := pull(2, "s2")
+	late.Delivery, late.Installation, late.Repo, late.Received = "late", 7, pets, time.Now().Add(-time.Hour)
+	if _, err := w.store.Accept(t.Context(), late); err != nil {
+		t.Fatal(err)
+	}
+	w.engine.Wake()
+	if v := w.runOf("s2", 1).Verdict; v == nil || v.Conclusion != checks.ConclusionActionRequired || !strings.Contains(v.Summary, "has moved") {
+		t.Errorf("%+v", v)
+	}
 }
