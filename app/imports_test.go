@@ -33,6 +33,8 @@ var arrows = []struct {
 	{"configs/internal/value", nil, "reading sizes, image names and words nearly right is a leaf"},
 	{"store", []string{"checks"}, "the store keeps the domain's values"},
 	{"store/storetest", []string{"checks", "store"}, "the suite knows the store's records, and no implementation's insides"},
+	{"store/blob", []string{"checks"}, "files under keys are an edge of their own: what they are for is known by who puts them"},
+	{"store/blob/blobtest", []string{"checks", "store/blob"}, "the suite knows the contract, and no implementation's insides"},
 	{"runner", []string{"checks"}, "the runner carries out the domain's jobs"},
 	{"runner/source", []string{"checks"}, "git is an edge of its own"},
 	{"runner/docker", []string{"checks", "runner"}, "a sandbox implements the runner's interface"},
