@@ -26,8 +26,16 @@ func (e *Engine) close(ctx context.Context, ev checks.Event) {
 	}
 	e.end(ctx, ev, why, func(r *checks.Run, _ *checks.Job) bool {
 		// It may have been opened again, and that been heard of first.
-		return r.Target() == ev.Target() && (ev.PullRequest == nil || !older(ev, r))
+		return r.Target() == ev.Target() && (ev.PullRequest == nil || !older(ev, r) && !reopened(ev, r))
 	})
+}
+
+// reopened reports whether a run is of the opening that followed on a close.
+// GitHub tells times to the second, and of the two in one second, heard of in
+// the wrong order, a run too many does less harm than one that never is.
+func reopened(ev checks.Event, r *checks.Run) bool {
+	at := ev.PullRequest.Updated
+	return !at.IsZero() && r.Trigger == "pull_request.reopened" && r.PullRequest.Updated.Equal(at)
 }
 
 // lose stops what runs in repositories that the App may not act on any more.
