@@ -23,6 +23,7 @@ var arrows = []struct {
 	{"checks", nil, "checks is the domain: everyone speaks in its terms, so it depends on nobody"},
 	{"checks/markdown", nil, "escaping is a leaf"},
 	{"checks/graph", []string{"checks"}, "the affected set is pure"},
+	{"checks/keys", []string{"checks", "checks/graph"}, "a package's key is pure: what it needs of git is given to it"},
 	{"checks/plan", []string{"checks", "checks/graph", "checks/markdown"}, "planning is pure: what it needs is given to it"},
 	{"checks/command", []string{"checks", "checks/markdown"}, "commands and their answers are pure"},
 	{"checks/engine", []string{"checks", "checks/command", "checks/plan", "checks/markdown"}, "the engine declares what it needs of store, source and runner"},
