@@ -2,7 +2,6 @@ package blob
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -14,7 +13,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
@@ -103,6 +101,7 @@ func OpenS3(ctx context.Context, o S3Options) (*S3, error) {
 			s.BaseEndpoint = aws.String(o.Endpoint)
 		}
 		s.Retryer = retry.NewStandard(func(r *retry.StandardOptions) { r.MaxAttempts = attempts })
+		s.HTTPSignerV4 = &signer{}
 		s.RequestChecksumCalculation = checksum
 		// Whole reads are verified by their SHA-256.
 		s.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
@@ -143,25 +142,6 @@ func (o *S3Options) check() error {
 	}
 	return checks.Errorf(checks.KindConfig, nil, "the S3 storage is not set up right: %s", bad)
 }
-
-// provider asks keys anew for each request: it is not wrapped in a cache.
-func provider(keys func() (S3Keys, error)) aws.CredentialsProvider {
-	return aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
-		k, err := keys()
-		if err == nil && (k.Access == "" || k.Secret == "") {
-			err = errors.New("the access key or the secret is empty")
-		}
-		if err != nil {
-			return aws.Credentials{}, &keysError{err}
-		}
-		return credentials.NewStaticCredentialsProvider(k.Access, k.Secret, k.Session).Retrieve(ctx)
-	})
-}
-
-// keysError tells faults of the operator's own function from S3's.
-type keysError struct{ error }
-
-func (e *keysError) Unwrap() error { return e.error }
 
 func httpClient() *awshttp.BuildableClient {
 	return awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {

@@ -36,7 +36,7 @@ func (b *S3) fail(verb, key string, err error) error {
 		return checks.Errorf(checks.KindConfig, cause, "S3 says that the server's clock is wrong; set it")
 	case code == "SlowDown" || code == "ConditionalRequestConflict" || code == "OperationAborted" || code == "RequestTimeout":
 		return checks.Errorf(checks.KindUnavailable, cause, "the S3 storage is busy")
-	case status == http.StatusUnauthorized || status == http.StatusForbidden || code == "ExpiredToken" || code == "InvalidToken":
+	case status == http.StatusUnauthorized || status == http.StatusForbidden || code == "ExpiredToken" || code == "InvalidToken" || code == "XAdminUserNotFound": // the last is versitygw's, with 404
 		return checks.Errorf(checks.KindConfig, cause, "the S3 storage refuses the server (%s); check its keys and that they allow s3:GetObject, s3:PutObject, s3:DeleteObject, s3:AbortMultipartUpload and s3:ListBucket", codeOr(code, status))
 	case code == "AuthorizationHeaderMalformed" || code == "IllegalLocationConstraintException" || status >= 300 && status < 400:
 		return checks.Errorf(checks.KindConfig, cause, "the S3 bucket is of another region or endpoint; set the region that it was made in")

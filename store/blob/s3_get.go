@@ -177,7 +177,7 @@ func (r *resumed) Read(p []byte) (int, error) {
 }
 
 func (r *resumed) resume(broken error) {
-	if broken == io.EOF {
+	if errors.Is(broken, io.EOF) {
 		broken = io.ErrUnexpectedEOF
 	}
 	if r.tries++; r.tries > resumes || errors.Is(broken, context.Canceled) || errors.Is(broken, context.DeadlineExceeded) {

@@ -3,6 +3,7 @@ package blob
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -39,7 +40,7 @@ func measure(ctx context.Context, r io.Reader, sum Digest, dir string, limit int
 		}
 	}
 	var head bytes.Buffer
-	if _, err := io.CopyN(&head, in, inMemory); err == io.EOF {
+	if _, err := io.CopyN(&head, in, inMemory); errors.Is(err, io.EOF) {
 		if limit > 0 && in.n > limit {
 			return content{}, tooLarge(limit)
 		}

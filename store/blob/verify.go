@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -98,7 +99,8 @@ func (v *verified) Read(p []byte) (int, error) {
 	case v.left < 0:
 		v.err = corrupt(v.key, "there is more than was stored")
 	case v.left == 0:
-		if v.err = v.end(); v.err == io.EOF {
+		// The end is told by the next Read.
+		if v.err = v.end(); errors.Is(v.err, io.EOF) {
 			return n, nil
 		}
 	case err == io.EOF:

@@ -41,7 +41,7 @@ func StartS3(t testing.TB) S3Server {
 }
 
 func (s *S3Server) start(t testing.TB, binary string) bool {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	must(t, err)
 	address := l.Addr().String()
 	must(t, l.Close())
