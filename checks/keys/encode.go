@@ -22,7 +22,7 @@ type encoder []byte
 
 // newEncoder starts what is hashed for one purpose.
 func newEncoder(purpose string) encoder {
-	e := make(encoder, 0, 256)
+	e := make(encoder, 0, 512)
 	e.str(format)
 	e.str(purpose)
 	return e
@@ -56,6 +56,9 @@ func (e *encoder) set(list []string) { e.list(sorted(list)) }
 
 func (e *encoder) pairs(m map[string]string) {
 	e.num(len(m))
+	if len(m) == 0 {
+		return
+	}
 	for _, k := range slices.Sorted(maps.Keys(m)) {
 		e.str(k)
 		e.str(m[k])
@@ -78,8 +81,7 @@ func (e *encoder) digest(d digest) { *e = append(*e, d[:]...) }
 
 // digests writes a set of digests.
 func (e *encoder) digests(set []digest) {
-	set = sortedDigests(set)
-	set = slices.Compact(set)
+	set = slices.Compact(sortedDigests(set))
 	e.num(len(set))
 	for _, d := range set {
 		e.digest(d)
@@ -89,10 +91,14 @@ func (e *encoder) digests(set []digest) {
 func (e encoder) sum() digest { return sha256.Sum256(e) }
 
 func sortedDigests(list []digest) []digest {
-	return slices.SortedFunc(slices.Values(list), func(a, b digest) int { return bytes.Compare(a[:], b[:]) })
+	list = slices.Clone(list)
+	slices.SortFunc(list, func(a, b digest) int { return bytes.Compare(a[:], b[:]) })
+	return list
 }
 
 // sorted is list as a set: a sorted copy, each once.
 func sorted[T cmp.Ordered](list []T) []T {
-	return slices.Compact(slices.Sorted(slices.Values(list)))
+	list = slices.Clone(list)
+	slices.Sort(list)
+	return slices.Compact(list)
 }

@@ -63,6 +63,9 @@ func writeEntry(e *encoder, p *checks.Package) {
 
 func writeServices(e *encoder, p *checks.Package) {
 	e.num(len(p.Services))
+	if len(p.Services) == 0 {
+		return
+	}
 	for _, name := range slices.Sorted(maps.Keys(p.Services)) {
 		s := p.Services[name]
 		e.str(name)

@@ -182,9 +182,11 @@ func (w *work) parts() ([]digest, error) {
 	}
 	shared := all.sum()
 	own := make([]digest, len(w.packages))
+	start := newEncoder("package")
+	start.digest(shared)
+	var e encoder // used again and again
 	for i := range w.packages {
-		e := newEncoder("package")
-		e.digest(shared)
+		e = append(e[:0], start...)
 		writeEntry(&e, &w.packages[i])
 		if err := w.part(&e, i); err != nil {
 			return nil, fmt.Errorf("package %s: %w", w.packages[i].Name, err)

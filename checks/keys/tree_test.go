@@ -87,6 +87,7 @@ type tree struct {
 	sorted  []string
 	entries map[string]keys.Entry
 	folders map[string][]keys.Entry
+	listed  []keys.Entry // of sorted
 	asked   struct{ entry, list, files int }
 	fail    error
 }
@@ -102,6 +103,7 @@ func (f files) tree() *tree {
 	seen := map[string]bool{".": true}
 	for _, p := range t.sorted {
 		add(p, keys.Entry{Mode: f.mode(p), OID: oid(f[p])})
+		t.listed = append(t.listed, t.entries[p])
 		for d := path.Dir(p); !seen[d]; d = path.Dir(d) {
 			seen[d] = true
 			dirs = append(dirs, d)
@@ -141,8 +143,8 @@ func (t *tree) List(dir string) ([]keys.Entry, error) {
 
 func (t *tree) Files(do func(string, keys.Entry) error) error {
 	t.asked.files++
-	for _, p := range t.sorted {
-		if err := do(p, t.entries[p]); err != nil {
+	for i, p := range t.sorted {
+		if err := do(p, t.listed[i]); err != nil {
 			return err
 		}
 	}
