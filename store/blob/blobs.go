@@ -30,7 +30,7 @@ func (b Blobs) Add(ctx context.Context, r io.Reader) (Digest, int64, error) {
 		return "", 0, fmt.Errorf("read content: %w", err)
 	}
 	defer known.Close()
-	return known.sum, known.size, b.put(ctx, known.sum, known.size, known.r)
+	return known.sum, known.size, b.put(ctx, known.sum, known.size, known.in)
 }
 
 // AddKnown stores content whose digest is known, and does not read r when it

@@ -83,7 +83,9 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer content.Close()
 	http.ServeContent(w, r, "", info.Modified, content)
 	if content.err != nil {
-		zerolog.Ctx(r.Context()).Error().Err(content.err).Str("key", key).Msg("an object breaks off")
+		if r.Context().Err() == nil {
+			zerolog.Ctx(r.Context()).Error().Err(content.err).Str("key", key).Msg("an object breaks off")
+		}
 		// The head of the answer is sent: the reader has to see that the rest
 		// is missing.
 		panic(http.ErrAbortHandler)

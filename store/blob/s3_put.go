@@ -31,7 +31,7 @@ func (b *S3) Put(ctx context.Context, key string, r io.Reader, o PutOptions) (In
 		return Info{}, fmt.Errorf("read the content of object %q: %w", key, err)
 	}
 	defer known.Close()
-	in, nonce := newIntake(ctx, known.r, known.sum), rand.Text()
+	in, nonce := known.in, rand.Text()
 	up := &transfermanager.UploadObjectInput{
 		Bucket: &b.o.Bucket, Key: b.name(key), Body: in,
 		ContentType: &o.ContentType,

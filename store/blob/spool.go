@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"os"
 
@@ -13,11 +14,13 @@ import (
 
 // content is what is to be stored, its digest known.
 type content struct {
-	r    io.Reader
+	in   *intake
 	sum  Digest
 	size int64 // -1: not known
 	io.Closer
 }
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // inMemory is how much measure keeps without a file.
 const inMemory = 1 << 20
@@ -26,17 +29,22 @@ const inMemory = 1 << 20
 // it can seek, else by way of memory or a temporary file in dir. More than
 // limit bytes are ErrTooLarge; 0 is no limit.
 func measure(ctx context.Context, r io.Reader, sum Digest, dir string, limit int64) (content, error) {
-	in := newIntake(ctx, r, "")
 	if sum != "" {
-		return content{r, sum, -1, io.NopCloser(nil)}, nil
+		return content{newIntake(ctx, r, sum), sum, -1, io.NopCloser(nil)}, nil
 	}
+	in := newIntake(ctx, r, "")
+	own := func(r io.Reader) *intake { return &intake{ctx: ctx.Err, r: r, h: noHash{}} }
 	if s, ok := r.(io.ReadSeeker); ok {
 		if at, err := s.Seek(0, io.SeekCurrent); err == nil {
-			if err := drain(io.Discard, in, limit); err != nil {
+			// That the second reading gives the same is held by a sum that
+			// costs next to nothing.
+			first := crc32.New(castagnoli)
+			if err := drain(first, in, limit); err != nil {
 				return content{}, err
 			}
 			_, err := s.Seek(at, io.SeekStart)
-			return content{s, in.sum, in.n, io.NopCloser(nil)}, err
+			second := &intake{ctx: ctx.Err, r: s, h: crc32.New(castagnoli), want: digestOf(first)}
+			return content{second, in.sum, in.n, io.NopCloser(nil)}, err
 		}
 	}
 	var head bytes.Buffer
@@ -44,7 +52,7 @@ func measure(ctx context.Context, r io.Reader, sum Digest, dir string, limit int
 		if limit > 0 && in.n > limit {
 			return content{}, tooLarge(limit)
 		}
-		return content{&head, in.sum, in.n, io.NopCloser(nil)}, nil
+		return content{own(&head), in.sum, in.n, io.NopCloser(nil)}, nil
 	} else if err != nil {
 		return content{}, err
 	}
@@ -62,7 +70,7 @@ func measure(ctx context.Context, r io.Reader, sum Digest, dir string, limit int
 		f.Close()
 		return content{}, spoolError(in, err)
 	}
-	return content{f, in.sum, in.n, f}, nil
+	return content{own(f), in.sum, in.n, f}, nil
 }
 
 // drain reads all of in, which may already have been read in part.

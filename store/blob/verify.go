@@ -25,7 +25,7 @@ type intake struct {
 	r    io.Reader
 	h    hash.Hash
 	n    int64
-	want Digest
+	want Digest // in terms of h
 	sum  Digest // set once all is read
 	err  error  // why it ended early
 }
@@ -33,6 +33,12 @@ type intake struct {
 func newIntake(ctx context.Context, r io.Reader, want Digest) *intake {
 	return &intake{ctx: ctx.Err, r: r, h: sha256.New(), want: want}
 }
+
+// noHash is of content that nobody else can change.
+type noHash struct{ hash.Hash }
+
+func (noHash) Write(p []byte) (int, error) { return len(p), nil }
+func (noHash) Sum([]byte) []byte           { return nil }
 
 func (i *intake) Read(p []byte) (int, error) {
 	if i.err != nil {

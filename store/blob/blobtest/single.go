@@ -164,6 +164,19 @@ func testRefusals(t *testing.T, b blob.Bucket) {
 		wantIs(t, fmt.Sprint("another digest of ", size), err, blob.ErrMismatch)
 		wantAbsent(t, b, "absent")
 	}
+	// What can be read twice has to be the same twice, whether or not the
+	// bucket does.
+	fickle := &fickle{first: bytes.NewReader(Bytes(1, 20<<20)), then: bytes.NewReader(Bytes(2, 20<<20))}
+	info, err := b.Put(t.Context(), "absent", fickle, blob.PutOptions{})
+	if err == nil {
+		if got := read(t, b, "absent"); Digest(got) != info.SHA256 {
+			t.Error("of content that changed while it was put, another is there than Put said")
+		}
+		must(t, b.Delete(t.Context(), "absent"))
+	} else {
+		wantIs(t, "content that changes", err, blob.ErrMismatch)
+		wantAbsent(t, b, "absent")
+	}
 	for _, bad := range []string{"text/html\r\nX: y", "no type at all/ /", strings.Repeat("x", 300) + "/y"} {
 		_, err = b.Put(t.Context(), "absent", stream(nil), blob.PutOptions{ContentType: bad})
 		wantKind(t, "content type "+bad, err, checks.KindRefused)
@@ -175,6 +188,18 @@ func testRefusals(t *testing.T, b blob.Bucket) {
 	if info, err := b.Stat(t.Context(), "absent"); err != nil || info.ContentType != "application/octet-stream" {
 		t.Errorf("without a content type it is %q (%v)", info.ContentType, err)
 	}
+}
+
+// fickle gives something else after it was rewound.
+type fickle struct{ first, then *bytes.Reader }
+
+func (f *fickle) Read(p []byte) (int, error) { return f.first.Read(p) }
+
+func (f *fickle) Seek(offset int64, whence int) (int64, error) {
+	if whence == io.SeekStart {
+		f.first = f.then
+	}
+	return f.first.Seek(offset, whence)
 }
 
 // testNothingByHalf: a reader that fails, or a context that ends, leaves
