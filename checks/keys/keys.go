@@ -43,8 +43,8 @@ type Options struct {
 // not be read for dependencies may need anything: its key covers the whole
 // tree, as all keys do when a glob of global_inputs cannot be read.
 // ExcludeKeywords hold back what is affected, and no key: dependents of what
-// changed get new ones. And a change of what is ignored affects nothing, but
-// is one of the keys of packages in whose folders the globs may match.
+// changed get new ones. And another list of what is ignored affects nothing,
+// but may give new keys to packages in whose folders its globs may match.
 //
 // Packages that depend on each other in a circle share their own hashes: what
 // changes one changes the keys of all of them.

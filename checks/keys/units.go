@@ -17,20 +17,30 @@ type units struct {
 	index *index
 	known map[string]*unit
 	all   []*unit
-	by    map[int32][]*unit  // by the id of the unit's pattern
-	hits  map[string][]*unit // by the ids that matched, for those that list files
+	by    map[int32][]*unit // by the id of the unit's pattern
+	// excluding are the lists of what is excluded, by the ids of their patterns.
+	excluding map[int32][]*exclusion
+	exclusion map[string]*exclusion
+	hits      map[string][]*unit // by the ids that matched, for those that list files
 }
 
+// exclusion is a list of patterns that packages exclude, kept once: lists may
+// be long, and so may be those of what they exclude from.
+type exclusion struct{ id int }
+
 type unit struct {
-	folder  string // what it is all of; "" when files have to be looked at
-	exclude []int32
-	files   hash.Hash // nil when there is a folder
-	some    bool      // a file was written
-	links   []int32   // the targets of the links among its files
+	folder  string     // what it is all of; "" when files have to be looked at
+	exclude *exclusion // nil for none
+	files   hash.Hash  // nil when there is a folder
+	some    bool       // a file was written
+	links   []int32    // the targets of the links among its files
 }
 
 func newUnits() *units {
-	return &units{index: newIndex(), known: map[string]*unit{}, by: map[int32][]*unit{}, hits: map[string][]*unit{}}
+	return &units{
+		index: newIndex(), known: map[string]*unit{}, by: map[int32][]*unit{},
+		excluding: map[int32][]*exclusion{}, exclusion: map[string]*exclusion{}, hits: map[string][]*unit{},
+	}
 }
 
 // add makes the units of a list of globs. The error is about a glob.
@@ -46,25 +56,22 @@ func (u *units) add(globs []string) ([]*unit, error) {
 			include = append(include, expand(text)...)
 		}
 	}
-	exclude = sorted(exclude)
-	out := make([]*unit, 0, len(include))
 	if len(include) == 0 {
 		return nil, nil
 	}
-	ids := make([]int32, len(exclude))
-	for i, text := range exclude {
-		ids[i] = u.index.add(compile(text), text)
-	}
+	out := make([]*unit, 0, len(include))
+	apart := u.apart(sorted(exclude))
 	for _, text := range sorted(include) {
-		var key encoder
-		key.str(text)
-		key.list(exclude)
-		one := u.known[string(key)]
+		key := "0 " + text
+		if apart != nil {
+			key = fmt.Sprint(apart.id, " ", text)
+		}
+		one := u.known[key]
 		if one == nil {
 			p := compile(text)
-			one = &unit{exclude: ids}
+			one = &unit{exclude: apart}
 			switch {
-			case p.form != formAll || len(ids) > 0:
+			case p.form != formAll || apart != nil:
 				one.files = newStream("files")
 			case p.folder == "":
 				one.folder = "."
@@ -72,13 +79,32 @@ func (u *units) add(globs []string) ([]*unit, error) {
 				one.folder = p.folder
 			}
 			id := u.index.add(p, text)
-			u.known[string(key)] = one
+			u.known[key] = one
 			u.all = append(u.all, one)
 			u.by[id] = append(u.by[id], one)
 		}
 		out = append(out, one)
 	}
 	return out, nil
+}
+
+// apart is the list of what is excluded; nil when that is nothing.
+func (u *units) apart(patterns []string) *exclusion {
+	if len(patterns) == 0 {
+		return nil
+	}
+	var key encoder
+	key.list(patterns)
+	x := u.exclusion[string(key)]
+	if x == nil {
+		x = &exclusion{id: len(u.exclusion) + 1}
+		u.exclusion[string(key)] = x
+		for _, text := range patterns {
+			id := u.index.add(compile(text), text)
+			u.excluding[id] = append(u.excluding[id], x)
+		}
+	}
+	return x
 }
 
 // listed reports whether some unit needs all files.
@@ -99,9 +125,15 @@ func (u *units) of(path string) []*unit {
 	}
 	out, ok := u.hits[string(key)]
 	if !ok {
+		excluded := map[*exclusion]bool{}
+		for _, id := range ids {
+			for _, x := range u.excluding[id] {
+				excluded[x] = true
+			}
+		}
 		for _, id := range ids {
 			for _, one := range u.by[id] {
-				if !slices.ContainsFunc(one.exclude, func(x int32) bool { return slices.Contains(ids, x) }) {
+				if !excluded[one.exclude] {
 					out = append(out, one)
 				}
 			}
