@@ -67,7 +67,7 @@ func checkVersions(t *testing.T, open Open, dir string, a announced) {
 			}
 			byKey[p.Key] = p
 		}
-		next := get(s.Reserve(t.Context(), publication(name, crashKey("after", strconv.Itoa(len(all)), 0)), 0, plain))(t)
+		next := get(s.Reserve(t.Context(), publication(name, crashKey("after", fmt.Sprintf("%s.%d", name, len(all)), 0)), 0, plain))(t)
 		if len(all) > 0 && next.Number != all[0].Number+1 {
 			t.Errorf("after %s comes %s", all[0].Version, next.Version)
 		}
