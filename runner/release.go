@@ -37,22 +37,31 @@ var releaseKinds = map[string]releaseKind{
 	"docker": {},
 }
 
-// releaseProbe asks make itself whether the Makefile has a rule for release.
-// It reads the database that make prints with -p; -n and -q together keep even
-// those lines from running that -n alone runs (those with + or $(MAKE)), and
-// the name of a folder from being taken for a target. Without -r, a file
-// release.sh would count as a rule. Where make gives no answer, because it is
-// missing or the Makefile is broken, `make release` will tell why.
-const releaseProbe = `rule=0 other=
-LC_ALL=C make -rnqp release </dev/null 2>/dev/null | {
+// releaseProbe asks make whether the Makefile itself has a rule for release:
+// one made of patterns alone, or a folder of that name, does not count. It
+// reads the database that make prints with -p. The goal is a rule of its own,
+// as -n and -q do run those lines of a goal that have + or $(MAKE); what a
+// Makefile runs while it is read, it runs here too. Where make gives no
+// answer, since it is missing or the Makefile is broken, `make release` is to
+// tell why.
+const releaseProbe = `{
+	LC_ALL=C make -rnqp --eval='.loktar-probe:;@:' .loktar-probe 2>/dev/null || echo "loktar-exit:$?"
+} | {
+	none=1 other=
 	while IFS= read -r line; do
 		case $line in
 		'# Not a target:') other=1 ;;
-		release:*) if [ "$other" ]; then rule=1; fi; other= ;;
+		'release: '*' = '* | 'release: '*' := '*) ;; # a variable for it
+		release:*)
+			[ "$other" ] || none=0
+			other=
+			;;
+		loktar-exit:1) ;;
+		loktar-exit:*) none=0 ;;
 		*) other= ;;
 		esac
 	done
-	exit "$rule"
+	exit "$none"
 }`
 
 // Release runs the steps that make what job's package publishes, in place of

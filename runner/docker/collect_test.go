@@ -99,7 +99,7 @@ func TestCollect(t *testing.T) {
 			"braces and classes": {[]string{"{dist,out/[a-c]}/*.{whl,jar}"}, "mkdir -p dist out/b; printf 1 > dist/x.whl; printf 2 > out/b/y.jar; printf 3 > out/z.jar",
 				taken{"dist/x.whl": "644 1", "out/b/y.jar": "644 2"}},
 			"an empty file":                 {[]string{"x"}, ": > x", taken{"x": "644 "}},
-			"many others":                 {[]string{"dist/*.whl"}, "mkdir dist; cd dist; seq 10000 | xargs touch; printf w > a.whl", taken{"dist/a.whl": "644 w"}},
+			"many others":                   {[]string{"dist/*.whl"}, "mkdir dist; cd dist; seq 10000 | xargs touch; printf w > a.whl", taken{"dist/a.whl": "644 w"}},
 			"a huge hole that nobody wants": {[]string{"dist/*.whl"}, "mkdir dist; truncate -s 1G hole; printf w > dist/a.whl", taken{"dist/a.whl": "644 w"}},
 			"who still writes is stopped": {[]string{"x"},
 				"printf 1 > x; setsid sh -c 'trap \"\" TERM HUP; while :; do printf 2 >> y; done' & while [ ! -s y ]; do :; done", taken{"x": "644 1"}},
