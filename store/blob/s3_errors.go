@@ -2,6 +2,7 @@ package blob
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -23,14 +24,19 @@ func (b *S3) fail(verb, key string, err error) error {
 	status := statusOf(err)
 	cause := fmt.Errorf("%s object %q in S3 bucket %q: %w", verb, key, b.o.Bucket, err)
 	var keys *keysError
+	var cert *tls.CertificateVerificationError
 	switch {
 	case errors.Is(err, context.Canceled):
 		return cause
 	case errors.As(err, &keys):
 		return checks.Errorf(checks.KindConfig, cause, "the keys of the S3 storage cannot be had; mend where the configuration takes them from")
+	case errors.As(err, &cert):
+		return checks.Errorf(checks.KindConfig, cause, "the certificate of the S3 endpoint is not trusted; mend the endpoint, or give the server's environment the authority's certificate (SSL_CERT_FILE, AWS_CA_BUNDLE)")
 	case code == "NoSuchBucket":
 		return noBucket(cause)
-	case code == "PreconditionFailed" || status == http.StatusPreconditionFailed:
+	case status == http.StatusPreconditionFailed && verb == "get":
+		return checks.Errorf(checks.KindUnavailable, cause, "object %q was changed while it was read", key)
+	case status == http.StatusPreconditionFailed:
 		return refused(key, fmt.Errorf("%w (%w)", ErrExists, err))
 	case code == "RequestTimeTooSkewed":
 		return checks.Errorf(checks.KindConfig, cause, "S3 says that the server's clock is wrong; set it")
