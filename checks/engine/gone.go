@@ -75,7 +75,7 @@ func (e *Engine) move(ctx context.Context, ev checks.Event) {
 	for _, r := range e.retries {
 		r.due = time.Time{}
 	}
-	e.stale = true
+	e.stale, e.due = true, time.Now()
 	log := eventLog(e.o.Log, ev)
 	log.Info().Msg("the repository has this name now")
 	e.commit(ctx, checks.Commit{Planned: ev.Delivery, Note: "called " + ev.Repo.FullName() + " from now on", Moves: []checks.Move{m}})

@@ -52,6 +52,11 @@ func (e *Engine) plan(ctx context.Context) time.Duration {
 	clear(e.queue)
 	behind := map[checks.Target]bool{}
 	for _, ev := range pending {
+		if ev.Kind == checks.EventRepoMoved {
+			// What it would wait behind may be waiting for the new name.
+			e.take(ctx, ev)
+			continue
+		}
 		// Those of one target are planned one after the other.
 		t := ev.Target()
 		if behind[t] {

@@ -323,3 +323,20 @@ func TestANewNameIsWaitedFor(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 }
+
+// TestANewNameWaitsForNoClick has a click wait for GitHub, and the repository
+// get another name meanwhile.
+func TestANewNameWaitsForNoClick(t *testing.T) {
+	w := newWorld(t)
+	w.accept(pull(1, "s1"))
+	run := w.runOf("s1", 1)
+	w.done(run.ID)
+	w.source.mu.Lock()
+	w.source.asks = slices.Repeat([]error{checks.Errorf(checks.KindUnavailable, nil, "GitHub is down.")}, 100)
+	w.source.mu.Unlock()
+	w.accept(checks.Event{Kind: checks.EventRerunAll, Name: "check_suite.rerequested", HeadSHA: "s1"})
+	w.accept(checks.Event{Kind: checks.EventRepoMoved, Name: "repository.renamed", Repo: checks.Repo{ID: pets.ID, Owner: "acme", Name: "animals"}})
+	if note := w.noted(); note != "called acme/animals from now on" {
+		t.Errorf("%q", note)
+	}
+}
