@@ -178,9 +178,9 @@ func (e *Engine) allow(ctx context.Context, ev checks.Event, named checks.Run) {
 func outrun(ev checks.Event, named, latest *checks.Run) string {
 	switch {
 	case latest.HeadSHA != named.HeadSHA:
-		return fmt.Sprintf("%s approved this commit. It was not run, because a newer one, %.7s, had been pushed by then. Approve that one.", who(ev.Sender), latest.HeadSHA)
+		return fmt.Sprintf("%s asked for this commit. It was not run, because a newer one, %.7s, had been pushed by then. Look at that one.", who(ev.Sender), latest.HeadSHA)
 	case baseOf(latest) != baseOf(named):
-		return fmt.Sprintf("%s approved this commit. It was not run, because the pull request goes to another branch, %s, by now. Approve it for that one.", who(ev.Sender), baseOf(latest))
+		return fmt.Sprintf("%s asked for this commit. It was not run, because the pull request goes to another branch, %s, by now. Look at it there.", who(ev.Sender), baseOf(latest))
 	}
 	return ""
 }

@@ -67,10 +67,7 @@ func (e *Engine) end(ctx context.Context, ev checks.Event, why string, match fun
 // move has a repository called by its new name from now on.
 func (e *Engine) move(ctx context.Context, ev checks.Event) {
 	m := checks.Move{Repo: ev.Repo, Installation: ev.Installation, At: ev.Received}
-	e.moves[ev.Repo.ID] = m
-	for _, a := range e.active {
-		m.Run(&a.run)
-	}
+	e.moved(m)
 	// Those that met the old name need not wait for their turn.
 	for _, r := range e.retries {
 		r.due = time.Time{}
@@ -79,4 +76,24 @@ func (e *Engine) move(ctx context.Context, ev checks.Event) {
 	log := eventLog(e.o.Log, ev)
 	log.Info().Msg("the repository has this name now")
 	e.commit(ctx, checks.Commit{Planned: ev.Delivery, Note: "called " + ev.Repo.FullName() + " from now on", Moves: []checks.Move{m}})
+}
+
+func (e *Engine) moved(m checks.Move) {
+	e.moves[m.Repo.ID] = m
+	for _, a := range e.active {
+		m.Run(&a.run)
+	}
+}
+
+// implied is the move that an event tells of by the way: its repository has
+// another name or installation than the run before it, as when the App was
+// installed anew.
+func (e *Engine) implied(run *checks.Run, ev checks.Event) []checks.Move {
+	latest, found, err := e.o.Store.Latest(run.Target())
+	if err != nil || !found || latest.Repo == run.Repo && latest.Installation == run.Installation || latest.Created.After(ev.Received) {
+		return nil
+	}
+	m := checks.Move{Repo: run.Repo, Installation: run.Installation, At: ev.Received}
+	e.moved(m)
+	return []checks.Move{m}
 }

@@ -152,7 +152,7 @@ func (e *Engine) pass(ctx context.Context, ev checks.Event, why string) {
 // load reads and plans p.terms in a goroutine of its own.
 func (e *Engine) load(ctx context.Context, p planned) {
 	e.planning[p.event.Target()] = true
-	if pr := p.terms.PullRequest; pr != nil && pr.Fork() && p.terms.Approved == nil {
+	if p.terms.PullRequest != nil && p.terms.Approved == nil {
 		p.terms.Approved = e.approval(p.terms)
 	}
 	go func() {
