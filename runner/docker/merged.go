@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -20,8 +21,7 @@ import (
 // machine, and is gone with its descriptor. It takes Linux 5.6 and
 // CAP_SYS_ADMIN.
 type merged struct {
-	dir  int // the package's folder; -1 when there is none any more
-	name string
+	dir *os.File // the package's folder; nil when there is none any more
 }
 
 var _ runner.Files = (*merged)(nil)
@@ -40,19 +40,20 @@ func openMerged(tree, upper, dir string) (*merged, error) {
 	fd, err := unix.Openat2(mount, dir, &unix.OpenHow{
 		Flags: unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS | unix.RESOLVE_NO_XDEV,
 	})
-	switch err {
-	case nil:
-	case unix.ENOENT, unix.ENOTDIR, unix.ELOOP, unix.EXDEV, unix.EACCES:
-		fd = -1
-	default:
-		return nil, fmt.Errorf("open the package's folder: %w", err)
+	if err == nil {
+		return &merged{dir: os.NewFile(uintptr(fd), dir)}, nil
 	}
-	return &merged{dir: fd, name: dir}, nil
+	for _, none := range []error{unix.ENOENT, unix.ENOTDIR, unix.ELOOP, unix.EXDEV} {
+		if errors.Is(err, none) {
+			return &merged{}, nil
+		}
+	}
+	return nil, fmt.Errorf("open the package's folder: %w", err)
 }
 
 func (m *merged) close() {
-	if m.dir >= 0 {
-		_ = unix.Close(m.dir)
+	if m.dir != nil {
+		m.dir.Close()
 	}
 }
 
@@ -83,10 +84,10 @@ func mountMerged(layers ...string) (int, error) {
 }
 
 func (m *merged) open(name string, flags uint64) (*os.File, error) {
-	if m.dir < 0 {
+	if m.dir == nil {
 		return nil, fs.ErrNotExist
 	}
-	fd, err := unix.Openat2(m.dir, name, &unix.OpenHow{Flags: flags | unix.O_RDONLY | unix.O_CLOEXEC, Resolve: resolve})
+	fd, err := unix.Openat2(int(m.dir.Fd()), name, &unix.OpenHow{Flags: flags | unix.O_RDONLY | unix.O_CLOEXEC, Resolve: resolve})
 	if err != nil {
 		return nil, err
 	}
