@@ -81,12 +81,10 @@ func (c *changes) Load(ctx context.Context, ev checks.Event) (checks.Change, err
 	if err == nil {
 		err = answers.err
 	}
-	if err == nil {
-		err = answers.fill(ctx, c, &ch, ev, loaded.HeadSubject)
-	}
 	if err != nil {
 		return checks.Change{}, err
 	}
+	answers.fill(c, &ch, ev)
 	return ch, nil
 }
 

@@ -9,7 +9,6 @@ import (
 	"github.com/dudesons/loktar/app/github"
 	"github.com/dudesons/loktar/checks"
 	"github.com/dudesons/loktar/checks/engine"
-	"github.com/dudesons/loktar/checks/plan"
 )
 
 // hub is what planning asks GitHub.
@@ -23,18 +22,14 @@ type hub interface {
 // Ask tells what counts for an event by which somebody asks for something.
 func (c *changes) Ask(ctx context.Context, ev checks.Event) (engine.Facts, error) {
 	var f engine.Facts
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() (err error) {
-		f.Permission, err = c.hub.Permission(ctx, ev.Installation, ev.Repo, ev.Sender)
-		return err
-	})
-	if ev.Comment != nil {
-		g.Go(func() (err error) {
-			f.PullRequest, f.Open, err = c.hub.PullRequest(ctx, ev.Installation, ev.Repo, ev.Comment.Number)
-			return err
-		})
+	var err error
+	if f.Permission, err = c.hub.Permission(ctx, ev.Installation, ev.Repo, ev.Sender); err == nil && ev.Comment != nil && f.Permission.CanWrite() {
+		f.PullRequest, f.Open, err = c.hub.PullRequest(ctx, ev.Installation, ev.Repo, ev.Comment.Number)
+		if err == nil && f.PullRequest.Base.Repo.ID != ev.Repo.ID {
+			err = checks.Errorf(checks.KindNotFound, nil, "The pull request is of another repository by now.")
+		}
 	}
-	if err := g.Wait(); err != nil {
+	if err != nil {
 		return engine.Facts{}, fmt.Errorf("ask GitHub about %s: %w", ev.Sender.Login, err)
 	}
 	return f, nil
@@ -64,22 +59,21 @@ func (c *changes) said(ctx context.Context, ev checks.Event) <-chan answers {
 				return err
 			})
 		}
-		if pr := ev.PullRequest; pr != nil && pr.Fork() {
+		if pr := ev.PullRequest; pr != nil {
 			g.Go(func() (err error) {
 				a.author, err = c.hub.Permission(ctx, ev.Installation, ev.Repo, pr.Author)
 				return err
 			})
+		}
+		if pr := ev.PullRequest; pr != nil && pr.Fork() {
 			g.Go(func() (err error) {
 				a.sender, err = c.hub.Permission(ctx, ev.Installation, ev.Repo, ev.Sender)
 				return err
 			})
 		}
-		if ev.Push != nil && ev.Push.Branch() != "" {
+		if p := ev.Push; p != nil && p.Branch() != "" && p.Branch() != p.DefaultBranch {
 			g.Go(func() (err error) {
-				a.pull, err = c.hub.OpenPullOf(ctx, ev.Installation, ev.Repo, ev.Push.Branch())
-				if checks.KindOf(err) == checks.KindRefused {
-					return nil // the App may not read pull requests: the push is tested
-				}
+				a.pull, err = c.pullOf(ctx, ev)
 				return err
 			})
 		}
@@ -89,6 +83,28 @@ func (c *changes) said(ctx context.Context, ev checks.Event) <-chan answers {
 		out <- a
 	}()
 	return out
+}
+
+// pullOf is an open pull request that tests the pushed branch; 0 for none. Any
+// reader can open a pull request of a branch: one whose author may not write
+// keeps no push from being tested.
+func (c *changes) pullOf(ctx context.Context, ev checks.Event) (int, error) {
+	n, err := c.hub.OpenPullOf(ctx, ev.Installation, ev.Repo, ev.Push.Branch())
+	if checks.KindOf(err) == checks.KindRefused {
+		return 0, nil // the App may not read pull requests: the push is tested
+	}
+	if err != nil || n == 0 {
+		return 0, err
+	}
+	pr, open, err := c.hub.PullRequest(ctx, ev.Installation, ev.Repo, n)
+	if err != nil || !open {
+		return 0, err
+	}
+	may, err := c.hub.Permission(ctx, ev.Installation, ev.Repo, pr.Author)
+	if err != nil || !may.CanWrite() {
+		return 0, err
+	}
+	return n, nil
 }
 
 // baseBranch is the branch whose rules count for the event; empty when none
@@ -103,10 +119,8 @@ func baseBranch(ev checks.Event) string {
 	return ""
 }
 
-// fill puts the answers into a change. Whether the author of an ordinary pull
-// request may write is asked only when the head commit's subject makes it
-// count.
-func (a answers) fill(ctx context.Context, c *changes, ch *checks.Change, ev checks.Event, subject string) error {
+// fill puts the answers into a change.
+func (a answers) fill(c *changes, ch *checks.Change, ev checks.Event) {
 	if c.policy != nil {
 		ch.Policy = c.policy(ev.Repo)
 	}
@@ -115,15 +129,7 @@ func (a answers) fill(ctx context.Context, c *changes, ch *checks.Change, ev che
 	if a.required.Known {
 		ch.Required, ch.RequiredOurs = a.required.Anyone, a.required.Ours
 	}
-	switch {
-	case ev.Push != nil:
+	if ev.Push != nil {
 		ch.AuthorTrusted = true // whoever pushed may write
-	case ev.PullRequest != nil && !ev.PullRequest.Fork() && plan.ParseSubject(subject).Skip != "" && c.hub != nil:
-		p, err := c.hub.Permission(ctx, ev.Installation, ev.Repo, ev.PullRequest.Author)
-		if err != nil {
-			return fmt.Errorf("ask what the author may do: %w", err)
-		}
-		ch.AuthorTrusted = p.CanWrite()
 	}
-	return nil
 }

@@ -37,8 +37,8 @@ type Change struct {
 	Commits        []CommitInfo
 	CommitsUnknown bool
 	// AuthorTrusted: the pull request's author may write to the repository,
-	// as GitHub says. Only such a person's NOBUILD counts. It is filled in for
-	// forks, and where the head commit asks for no run.
+	// as GitHub says. Only such a person's NOBUILD counts. Of a push it is
+	// true: whoever pushed may write.
 	AuthorTrusted bool
 	// SenderTrusted says the same of who sent the event. It is filled in for
 	// forks.

@@ -23,6 +23,9 @@ const (
 	// KindConfig: the operator has to mend the server's configuration or
 	// machine (image missing, disk full).
 	KindConfig
+	// KindMoved: the repository has another name by now. The event that tells
+	// of it may still be on its way.
+	KindMoved
 )
 
 func (k Kind) String() string {
@@ -35,6 +38,8 @@ func (k Kind) String() string {
 		return "refused"
 	case KindConfig:
 		return "configuration"
+	case KindMoved:
+		return "moved"
 	}
 	return "internal"
 }

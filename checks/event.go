@@ -190,9 +190,14 @@ type Target struct {
 	Ref  string
 }
 
-// Target is what the event is about. That of a re-run, an action or a
-// command is not known from the event alone: it is the repository's.
-func (e *Event) Target() Target { return target(e.Repo.ID, e.PullRequest, e.Push, e.MergeGroup) }
+// Target is what the event is about. That of a re-run or an action is not
+// known from the event alone: it is the repository's.
+func (e *Event) Target() Target {
+	if e.Comment != nil {
+		return Target{Repo: e.Repo.ID, Pull: e.Comment.Number}
+	}
+	return target(e.Repo.ID, e.PullRequest, e.Push, e.MergeGroup)
+}
 
 func target(repo int64, pr *PullRequest, p *Push, g *MergeGroup) Target {
 	t := Target{Repo: repo}

@@ -51,7 +51,7 @@ func (r *Run) Began() string {
 		return "a re-run of all checks"
 	case "check_run.requested_action":
 		return r.button()
-	case "issue_comment.created", "issue_comment.edited":
+	case "issue_comment.created":
 		return "a comment"
 	}
 	return r.Trigger

@@ -35,8 +35,11 @@ type Config struct {
 	Runner  Runner
 	// Events is what counts for a repository that nothing more is said of;
 	// EventsOf is what counts for one.
-	Events Events
-	Log    Log
+	Events  Events
+	Publish Publish
+	// Registries are in the order of the file. RegistryFor chooses among them.
+	Registries []Registry
+	Log        Log
 
 	derivedURL bool // PublicURL is the default
 	// repositories has the names in lower case, OWNER/* among them. Each has

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 var keyLine = regexp.MustCompile(`^( *)(#?)([a-z_]+):(.*)$`)
@@ -16,7 +17,7 @@ var keyLine = regexp.MustCompile(`^( *)(#?)([a-z_]+):(.*)$`)
 func documented(t *testing.T) (order []string, comment map[string]string) {
 	t.Helper()
 	comment = map[string]string{}
-	group, above := "", ""
+	group, top, above := "", "", ""
 	for line := range strings.Lines(string(Example)) {
 		line = strings.TrimRight(line, "\n")
 		if text, ok := strings.CutPrefix(strings.TrimSpace(line), "# "); ok {
@@ -24,8 +25,11 @@ func documented(t *testing.T) (order []string, comment map[string]string) {
 			continue
 		}
 		m := keyLine.FindStringSubmatch(line)
+		if m != nil && m[1] == "" && m[2] == "" {
+			top = m[3]
+		}
 		switch {
-		case m == nil:
+		case m == nil, top == registries, top == publish: // TestExampleHasRegistryKeys
 		case m[4] == "":
 			group = m[3] + "."
 		case group == repositories+".": // an example, not a key
@@ -68,6 +72,33 @@ func TestExampleIsComplete(t *testing.T) {
 	}
 }
 
+// TestExampleHasRegistryKeys holds that the first line with each key of a
+// registry stands below a comment, or follows a line that does.
+func TestExampleHasRegistryKeys(t *testing.T) {
+	_, text, found := strings.Cut(string(Example), "\n"+registries+":\n")
+	text, _, end := strings.Cut(text, "\nlog:\n")
+	if !found || !end {
+		t.Fatal("the example file has no registries")
+	}
+	for _, k := range registryKeys {
+		if k.name == "secret_key_env" { // in words alone: it excludes secret_key_file
+			if !strings.Contains(text, k.name) {
+				t.Errorf("the example file does not speak of %s", k.name)
+			}
+			continue
+		}
+		line := regexp.MustCompile(`(?m)^    #` + k.name + `: .*$`).FindStringIndex(text)
+		if line == nil {
+			t.Errorf("the example file has no %s", k.name)
+			continue
+		}
+		before := strings.Split(strings.TrimRight(text[:line[0]], "\n"), "\n")
+		if last := before[len(before)-1]; !strings.HasPrefix(last, "    #") {
+			t.Errorf("the example file does not document %s", k.name)
+		}
+	}
+}
+
 // TestExampleLoads loads the example file as it is: it says nothing but the
 // defaults and what has none.
 func TestExampleLoads(t *testing.T) {
@@ -86,11 +117,14 @@ func TestExampleLoads(t *testing.T) {
 // field of Config is left that no key sets.
 func TestExampleFillsConfig(t *testing.T) {
 	text := string(Example)
-	text = regexp.MustCompile(`(?m)^( *)#([a-z_/*]+:)`).ReplaceAllString(text, "$1$2")
+	text = regexp.MustCompile(`(?m)^( *)#([a-z_/*-]+:)`).ReplaceAllString(text, "$1$2")
 	text = regexp.MustCompile(`(?m)^ *webhook_secret: .*\n`).ReplaceAllString(text, "")
 	text = strings.Replace(text, "/etc/loktar/webhook-secret", write(t, "secret", "hush"), 1)
 	text = strings.Replace(text, "/etc/loktar/private-key.pem", write(t, "key.pem", string(pemKey())), 1)
-	c := load(t, write(t, "example.yml", text), nil)
+	for _, name := range []string{"/etc/loktar/registry-password", "/etc/loktar/s3-secret-key"} {
+		text = strings.Replace(text, name, write(t, "password", "hush"), 1)
+	}
+	c := load(t, write(t, "example.yml", text), []string{"PYPI_TOKEN=hush"})
 	var look func(v reflect.Value, path string)
 	look = func(v reflect.Value, path string) {
 		if v.Kind() == reflect.Struct && v.Type() != reflect.TypeFor[Secret]() {
@@ -106,6 +140,20 @@ func TestExampleFillsConfig(t *testing.T) {
 		}
 	}
 	look(reflect.ValueOf(c), "Config")
+	want := []Registry{
+		{Name: "docker-main", Type: RegistryOCI, URL: "https://registry.example.com/acme", Repositories: []string{"acme/pets", "acme/*"}, Packages: []string{"pet_api", "web-*"}},
+		{Name: "wheels", Type: RegistryPyPI, URL: "https://pypi.example.com/", Repositories: []string{"acme/*"}, Packages: []string{"*"}},
+		{Name: "jars", Type: RegistryS3, Repositories: []string{"acme/*"}, Packages: []string{"*"}, S3: S3{
+			Endpoint: "https://s3.example.com", Region: "eu-central-1", Bucket: "artifacts", Prefix: "ci/jars", PathStyle: true,
+			SSE: "aws:kms", KMSKeyID: "1234abcd-12ab-34cd-56ef-1234567890ab", Plain: true}},
+		{Name: "archives", Type: RegistryFile, Path: "/srv/archives", Repositories: []string{"acme/*"}, Packages: []string{"*"}},
+	}
+	if diff := cmp.Diff(want, c.Registries, cmpopts.IgnoreUnexported(Registry{})); diff != "" {
+		t.Errorf("the registries after # (-want +got):\n%s", diff)
+	}
+	if s := c.Publish.Storage; s == nil || s.Type != RegistryFile || s.Path != "/var/lib/loktar/artifacts" {
+		t.Errorf("the storage after # is %+v", s)
+	}
 	pets, other := c.EventsOf("Acme", "Pets"), c.EventsOf("acme", "docs")
 	if pets.Forks != "run" || pets.Drafts != "wait" || len(pets.Push) != 1 || other.Forks != "approve" || other.Drafts != "wait" {
 		t.Errorf("the repositories after # were not put to use: %+v, %+v", pets, other)

@@ -21,9 +21,10 @@ import (
 // are for tests and passed over.
 //
 // Everything that is wrong is reported at once, in an *Error. The files that
-// the configuration names are read here, once.
+// the configuration names are read here, once; those with the credentials of
+// registries are read again at each use, see Registry.Credentials.
 func Load(file string, environ []string) (Config, error) {
-	l := &loader{values: koanf.New("."), source: map[string]string{}, lists: map[string][]setting{}}
+	l := &loader{values: koanf.New("."), source: map[string]string{}, lists: map[string][]setting{}, environ: environ}
 	l.defaults()
 	if file != "" {
 		l.file(file)
@@ -43,6 +44,9 @@ type loader struct {
 	layer    map[string]string    // where each key of the layer just read comes from
 	lists    map[string][]setting // the elements of the lists of the file
 	special  []repository         // what the file says of single repositories
+	places   []place              // what the file says of the storage and of registries
+	environ  []string
+	dataDir  string // what data_dir came to
 	problems []Problem
 	unread   bool // there is a file, and what it says is not known
 }
@@ -81,11 +85,15 @@ func (l *loader) file(path string) {
 		switch {
 		case e.name == repositories:
 			l.readRepositories(e)
+		case e.name == publish:
+			l.readPublish(e)
+		case e.name == registries:
+			l.readRegistries(e)
 		case isGroup(e.name):
 			l.complain(e.name, e.source, "has to hold keys; write them on lines of their own below it, further to the right")
 		case !known:
 			l.complain(e.name, e.source, "is not a key of the configuration"+
-				value.Say(value.Nearest(e.name, append(names(), repositories), nil), "remove it"))
+				value.Say(value.Nearest(e.name, append(names(), repositories, registries, publish), nil), "remove it"))
 		case l.layer[e.name] != "":
 			l.complain(e.name, e.source, "is there twice; remove one of the two, the other is at "+l.layer[e.name])
 		case !l.formed(k, e.name, e):
@@ -143,8 +151,8 @@ func (l *loader) environment(environ []string) {
 		TransformFunc: func(name, text string) (string, any) {
 			k, known := byVariable[name]
 			switch {
-			case name == prefix+"REPOSITORIES" || strings.HasPrefix(name, prefix+"REPOSITORIES_"):
-				l.complain("", name, "is not a variable of Loktar; write `"+repositories+":` in the configuration file, there is no variable for it")
+			case fileOnly(name) != "":
+				l.complain("", name, "is not a variable of Loktar; write `"+fileOnly(name)+":` in the configuration file, there is no variable for it")
 				return "", nil
 			case !known:
 				if name != "LOKTAR_SHARED" && !strings.HasPrefix(name, "LOKTAR_TEST_") && !unknown[name] {
@@ -164,6 +172,18 @@ func (l *loader) environment(environ []string) {
 		l.problems = append(l.problems, Problem{Message: err.Error()})
 	}
 	l.settle()
+}
+
+// fileOnly is the key without a variable that a variable's name was made of,
+// or "".
+func fileOnly(variable string) string {
+	for _, k := range []string{repositories, registries, publish} {
+		name := prefix + strings.ToUpper(k)
+		if variable == name || strings.HasPrefix(variable, name+"_") {
+			return k
+		}
+	}
+	return ""
 }
 
 // settle ends a layer: a secret that a later layer gives one way wins over
@@ -202,6 +222,7 @@ func (l *loader) config() Config {
 		l.assign(&c, k, k.name, s)
 	}
 	l.override(&c)
+	l.publishing(&c)
 	if !l.values.Exists("public_url") {
 		c.PublicURL, c.derivedURL = urlOf(c.Listen), true
 	}

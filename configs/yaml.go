@@ -19,7 +19,7 @@ type setting struct {
 	source string // FILE:LINE
 	kind   yaml.Kind
 	value  string    // of a scalar
-	parts  []setting // the elements of a list; the repositories
+	parts  []setting // the elements of a list; the keys of a mapping
 }
 
 var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
@@ -79,17 +79,20 @@ func settings(path, group string, n *yaml.Node) []setting {
 		k, v := n.Content[i], follow(n.Content[i+1])
 		s := setting{name: group + k.Value, source: at(path, k), kind: v.Kind, value: v.Value}
 		known, isKey := find(s.name)
-		top := group == "" && (isGroup(s.name) || s.name == repositories)
+		ownMap := s.name == repositories || s.name == registries || s.name == publish
+		top := group == "" && (isGroup(s.name) || ownMap)
 		switch {
-		case v.Kind == yaml.MappingNode && top && s.name != repositories:
+		case v.Kind == yaml.MappingNode && top && !ownMap:
 			out = append(out, settings(path, s.name+".", v)...)
 			continue
 		case isNull(v) && known.empty:
 			s.value = ""
 		case isNull(v) && (isKey || top):
 			continue
-		case v.Kind == yaml.MappingNode && top:
+		case v.Kind == yaml.MappingNode && top && s.name == repositories:
 			s.parts = repositoriesOf(path, v)
+		case v.Kind == yaml.MappingNode && top:
+			s.parts = tree(path, v, 2)
 		case v.Kind == yaml.SequenceNode:
 			s.parts = elements(path, s.name, v)
 		}
@@ -108,6 +111,26 @@ func repositoriesOf(path string, n *yaml.Node) []setting {
 			s.parts = settings(path, events, v)
 		case isNull(v): // nothing differs
 			s.kind = yaml.MappingNode
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// tree are the keys of a mapping, with all below them down to depth: an alias
+// may hold itself. A key without a value has kind 0.
+func tree(path string, n *yaml.Node, depth int) []setting {
+	var out []setting
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k, v := n.Content[i], follow(n.Content[i+1])
+		s := setting{name: k.Value, source: at(path, k), kind: v.Kind, value: v.Value}
+		switch {
+		case isNull(v):
+			s.kind, s.value = 0, ""
+		case v.Kind == yaml.MappingNode && depth > 1:
+			s.parts = tree(path, v, depth-1)
+		case v.Kind == yaml.SequenceNode:
+			s.parts = elements(path, s.name, v)
 		}
 		out = append(out, s)
 	}

@@ -51,6 +51,24 @@ func (r *Runner) Ready(ctx context.Context) error { return r.o.Sandbox.Ready(ctx
 // the job is to be tried again later; with any other kind, checks.PublicText
 // says what has to be mended.
 func (r *Runner) Run(ctx context.Context, run checks.Run, job checks.Job) (checks.Result, error) {
+	return r.logged(ctx, run, job, func(log *Log) (checks.Result, error) {
+		if job.Package.TestType == checks.TestNone {
+			return checks.Result{Outcome: checks.OutcomePassed, Detail: "There is nothing to run: its test_type is no-test."}, nil
+		}
+		idle := checks.Result{
+			Outcome: checks.OutcomeFailed,
+			Detail:  "The package has no commands to run. List them in `commands`, or set test_type to no-test.",
+		}
+		return r.onLease(ctx, run, log, idle, func(dir string) Task {
+			t := taskOf(run, job)
+			t.Tree = dir
+			return t
+		})
+	})
+}
+
+// logged has do run in a slot, with the job's log.
+func (r *Runner) logged(ctx context.Context, run checks.Run, job checks.Job, do func(*Log) (checks.Result, error)) (checks.Result, error) {
 	release, err := r.slots.Acquire(ctx)
 	if err != nil {
 		return cancelled(), nil
@@ -69,7 +87,7 @@ func (r *Runner) Run(ctx context.Context, run checks.Run, job checks.Job) (check
 		log.Heading(fmt.Sprintf("Attempt %d", job.Attempt))
 	}
 	started := time.Now()
-	result, err := r.run(ctx, run, job, log)
+	result, err := do(log)
 	log.Heading(ending(result, err, time.Since(started)))
 	if closed := log.Close(); closed != nil && err == nil {
 		err = logFault(closed)
@@ -80,11 +98,9 @@ func (r *Runner) Run(ctx context.Context, run checks.Run, job checks.Job) (check
 	return result, nil
 }
 
-func (r *Runner) run(ctx context.Context, run checks.Run, job checks.Job, log *Log) (checks.Result, error) {
-	if job.Package.TestType == checks.TestNone {
-		return checks.Result{Outcome: checks.OutcomePassed, Detail: "There is nothing to run: its test_type is no-test."}, nil
-	}
-	t := taskOf(run, job)
+// onLease has the sandbox run the task that taskOn makes for the leased files.
+// idle is the result of a task that has nothing to do.
+func (r *Runner) onLease(ctx context.Context, run checks.Run, log *Log, idle checks.Result, taskOn func(dir string) Task) (checks.Result, error) {
 	dir, release, err := r.o.Workspaces.Lease(ctx, run)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -93,9 +109,12 @@ func (r *Runner) run(ctx context.Context, run checks.Run, job checks.Job, log *L
 		return checks.Result{}, fmt.Errorf("lease workspace: %w", err)
 	}
 	defer release()
-	t.Tree = dir
+	t := taskOn(dir)
 	if why := refusal(t); why != "" {
 		return checks.Result{Outcome: checks.OutcomeFailed, Detail: why}, nil
+	}
+	if len(t.lines()) == 0 && t.Artifacts == nil {
+		return idle, nil
 	}
 	exit, err := r.o.Sandbox.Run(ctx, t, log)
 	if err != nil {

@@ -33,6 +33,11 @@ type Sandbox interface {
 	// they do not, and the clean lines still run, all within bounds of the
 	// sandbox's own. Run returns after everything that it made is removed.
 	//
+	// When t.Artifacts is set and the steps passed, what it asks for is handed
+	// over as CollectFrom does, before the clean lines run. Nothing of the job
+	// runs meanwhile. The clean lines may then run in a new container, which
+	// shares with the steps' the tree, as they left it, and nothing else.
+	//
 	// An error means that there is no verdict: of kind KindUnavailable when
 	// the same call may succeed later, KindConfig when the operator or the
 	// package's owner has to mend something first.
@@ -57,6 +62,13 @@ type Task struct {
 	// stops at the first command that fails.
 	Steps []string
 	Clean []string
+	// Probe, when set, is a shell line that runs before the steps and whose
+	// output nobody sees. When it exits with 0, Steps run; with 1, Otherwise
+	// do in their place; with another code, none do and that is the verdict.
+	Probe     string
+	Otherwise []string
+	// Artifacts are handed over after the steps passed; nil: there are none.
+	Artifacts *Artifacts
 	// Timeout bounds Steps together; zero means no bound.
 	Timeout   time.Duration
 	Network   bool
@@ -76,7 +88,8 @@ type Output interface {
 type Exit struct {
 	// Code is the exit code of the last step that ran: 0 when all passed.
 	Code int
-	// Step is the index in Task.Steps of that step.
+	// Step is the index of that step in Task.Steps, followed by
+	// Task.Otherwise.
 	Step int
 	// TimedOut: Timeout ended the steps. Cancelled: ctx did. Code means
 	// nothing then.
@@ -86,6 +99,10 @@ type Exit struct {
 	// the limit that it met, in bytes.
 	OutOfMemory bool
 	MemoryLimit int64
+	// Artifacts is how many were handed over. Refusal is a sentence that says
+	// why none could be, through a fault of the job's; Code is 0 then.
+	Artifacts int
+	Refusal   string
 	// Image is the content digest of the image that the steps ran in.
 	Image string
 }

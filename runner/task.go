@@ -56,6 +56,11 @@ func reserved(name string) bool {
 	return strings.HasPrefix(name, "LOKTAR") || strings.HasPrefix(name, "TINI_")
 }
 
+// lines are the steps that may run, as Exit.Step counts them.
+func (t *Task) lines() []string {
+	return append(append([]string(nil), t.Steps...), t.Otherwise...)
+}
+
 // refusal says why t cannot be run by anyone because of what the repository
 // holds, or "" when it can: a verdict, not a fault.
 func refusal(t Task) string {
@@ -67,13 +72,10 @@ func refusal(t Task) string {
 			return fmt.Sprintf("The value of %s in env is longer than %s or holds a zero byte. Keep it in a file instead.", name, bytesText(maxArg+256))
 		}
 	}
-	for _, line := range append(append([]string(nil), t.Steps...), t.Clean...) {
+	for _, line := range append(append(t.lines(), t.Probe), t.Clean...) {
 		if strings.ContainsRune(line, 0) || len(line) > maxArg {
 			return fmt.Sprintf("A command is longer than %s or holds a zero byte. Put it into a script in the repository.", bytesText(maxArg+256))
 		}
-	}
-	if len(t.Steps) == 0 {
-		return "The package has no commands to run. List them in `commands`, or set test_type to no-test."
 	}
 	root, err := os.OpenRoot(t.Tree)
 	if err != nil {

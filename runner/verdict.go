@@ -12,8 +12,8 @@ import (
 func verdict(t Task, exit Exit) checks.Result {
 	r := checks.Result{ExitCode: exit.Code, Image: exit.Image}
 	line := "The job"
-	if exit.Step >= 0 && exit.Step < len(t.Steps) {
-		line = quote(t.Steps[exit.Step])
+	if lines := t.lines(); exit.Step >= 0 && exit.Step < len(lines) {
+		line = quote(lines[exit.Step])
 	}
 	switch {
 	case exit.Cancelled:
@@ -22,6 +22,14 @@ func verdict(t Task, exit Exit) checks.Result {
 	case exit.TimedOut:
 		r.Outcome, r.ExitCode = checks.OutcomeTimedOut, 0
 		r.Detail = fmt.Sprintf("%s did not end within the timeout of %s.", line, durationText(t.Timeout))
+	case exit.Refusal != "":
+		r.Outcome, r.Detail = checks.OutcomeFailed, exit.Refusal
+		return r
+	case exit.Code == 0 && t.Artifacts != nil && exit.Artifacts == 0:
+		r.Outcome = checks.OutcomeFailed
+		r.Detail = fmt.Sprintf("The steps passed, but left no file that matches %s in `%s`. Have them write there, or say with `artifacts` in %s where the files are.",
+			globsText(t.Artifacts.Globs), t.Dir, checks.ManifestFile)
+		return r
 	case exit.Code == 0:
 		r.Outcome = checks.OutcomePassed
 		return r

@@ -36,6 +36,12 @@ var (
 	bucketReplies  = []byte("replies")  // sequence -> reply
 	bucketReplyIDs = []byte("replyids") // GUID of a reply's delivery -> sequence
 	bucketMoves    = []byte("moves")    // repository's id -> move
+
+	// Since schema 3. Nothing is ever removed from the first three.
+	bucketPublications = []byte("publications") // repository's id, package, 0, number -> publication
+	bucketPubKeys      = []byte("pubkeys")      // repository's id, package, 0, key -> number
+	bucketPubVersions  = []byte("pubversions")  // repository's id, package, 0, version -> number
+	bucketOwed         = []byte("owed")         // repository's id, sequence -> key in publications
 )
 
 var (
@@ -47,6 +53,7 @@ var (
 var migrations = []func(*bolt.Tx) error{
 	createSchema1,
 	createSchema2,
+	createSchema3,
 }
 
 func createSchema1(tx *bolt.Tx) error {
@@ -65,6 +72,11 @@ func createSchema2(tx *bolt.Tx) error {
 		return err
 	}
 	return indexTargets(tx)
+}
+
+// createSchema3 adds publications.
+func createSchema3(tx *bolt.Tx) error {
+	return createBuckets(tx, bucketPublications, bucketPubKeys, bucketPubVersions, bucketOwed)
 }
 
 func createBuckets(tx *bolt.Tx, names ...[]byte) error {

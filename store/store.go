@@ -1,6 +1,6 @@
 // Package store keeps what Loktar promised to remember: accepted deliveries,
-// runs and their jobs, the check runs that GitHub has yet to be told of, and
-// the replies that comments have yet to get.
+// runs and their jobs, the check runs that GitHub has yet to be told of, the
+// replies that comments have yet to get, and the versions that packages took.
 // It is one bbolt file that one process holds at a time.
 //
 // Every write is durable when its call returns. Writes that come at the same

@@ -261,6 +261,23 @@ func (w *world) answered(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
+// refused REACTION: the last comment got this reaction from us, and no words.
+func (w *world) refused(ts *testscript.TestScript, _ bool, args []string) {
+	w.hub.Await("a reaction", func(v *minihub.View) bool {
+		for _, c := range v.Comments(w.name, w.number) {
+			if c.ID == w.said {
+				return len(c.Reactions[args[0]]) == 1
+			}
+		}
+		return false
+	})
+	for _, c := range w.hub.Comments(w.name, w.number) {
+		if c.ID > w.said {
+			ts.Fatalf("it was answered with %+v", c)
+		}
+	}
+}
+
 // comments N: the pull request has N comments.
 func (w *world) comments(ts *testscript.TestScript, _ bool, args []string) {
 	if n := len(w.hub.Comments(w.name, w.number)); strconv.Itoa(n) != args[0] {

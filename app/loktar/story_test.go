@@ -51,7 +51,7 @@ func tell(t *testing.T, pattern string) {
 					"rerun": w.rerun, "rerunall": w.rerunall, "press": w.press, "vain": w.vain,
 					"past": func(*testscript.TestScript, bool, []string) { w.pastAll() }, "at": w.at, "old": w.old, "older": w.older, "remember": w.remember, "pressold": w.pressold,
 					"tag": w.tag, "gone": w.gone, "nothing": w.nothing, "neutral": w.neutral, "mirrors": w.mirrors,
-					"buttons": w.buttons, "answered": w.answered, "blocked": w.blocked, "comments": w.comments,
+					"buttons": w.buttons, "answered": w.answered, "refused": w.refused, "blocked": w.blocked, "comments": w.comments,
 					"running": w.running, "hub": w.outage, "delivered": w.delivered,
 				},
 			})

@@ -4,9 +4,6 @@ import (
 	"github.com/dudesons/loktar/checks"
 )
 
-// maxApart bounds how many earlier runs of a commit are looked at.
-const maxApart = 20
-
 // keepApart sees to it that no name has both a skipped and a passed check run
 // on the commit of a: GitHub may take the one for the other. An earlier
 // skipped one becomes neutral when its name is tested now, and one that would
@@ -18,7 +15,18 @@ func (e *Engine) keepApart(a *activeRun) (c checks.Commit) {
 		e.o.Log.Error().Err(err).Msg("cannot read earlier runs of the commit")
 		return c
 	}
-	for _, r := range runs[:min(len(runs), maxApart)] {
+	// Of each name the newest that is skipped or tested says it all: those
+	// before it were kept apart from it.
+	open := map[string]bool{}
+	for _, j := range a.jobs {
+		if j.CarriedFrom == "" {
+			open[j.Package.Name] = true
+		}
+	}
+	for _, r := range runs {
+		if len(open) == 0 {
+			break
+		}
 		jobs, err := e.jobsOf(r.ID)
 		if err != nil {
 			e.o.Log.Error().Err(err).Msg("cannot read earlier jobs of the commit")
@@ -27,8 +35,11 @@ func (e *Engine) keepApart(a *activeRun) (c checks.Commit) {
 		touched := false
 		for _, old := range jobs {
 			now := a.byName[old.Package.Name]
-			if now == nil || now.CarriedFrom != "" || old.CarriedFrom != "" {
+			if !open[old.Package.Name] || old.CarriedFrom != "" {
 				continue
+			}
+			if old.State == checks.StateDone && (old.Result.Outcome.Skipped() || old.Result.Outcome.Passed()) {
+				delete(open, old.Package.Name)
 			}
 			skipped := old.State == checks.StateDone && old.Result.Outcome.Skipped()
 			switch {

@@ -91,7 +91,8 @@ func who(u checks.User) string {
 }
 
 // remark ends an event with a sentence on the aggregate check of a run. What
-// was pressed at GitHub is shown anew too, for GitHub has it wait.
+// was pressed at GitHub, of this run or of an earlier one, is shown anew too,
+// for GitHub has it wait. The run that it is of is known.
 func (e *Engine) remark(ctx context.Context, ev checks.Event, run checks.Run, text string) {
 	if a := e.active[run.ID]; a != nil {
 		a.run.Remark(text)
@@ -101,8 +102,11 @@ func (e *Engine) remark(ctx context.Context, ev checks.Event, run checks.Run, te
 	}
 	c := checks.Commit{Planned: ev.Delivery, Note: text, Runs: []checks.Run{run},
 		Dirty: []checks.CheckKey{{Run: run.ID, Name: checks.AggregateName}}}
-	if ref := ev.CheckRun; ref != nil && ref.ExternalID == run.ID+"/"+ref.Name && ref.Name != checks.AggregateName {
-		c.Dirty = append(c.Dirty, checks.CheckKey{Run: run.ID, Name: ref.Name})
+	if ref := ev.CheckRun; ref != nil {
+		pressed := checks.CheckKey{Run: runOf(ref), Name: ref.Name}
+		if ref.ExternalID == pressed.String() && pressed != c.Dirty[0] {
+			c.Dirty = append(c.Dirty, pressed)
+		}
 	}
 	log := eventLog(e.o.Log, ev)
 	log.Warn().Str(fieldRun, run.ID).Msg(text)
@@ -174,9 +178,9 @@ func (e *Engine) allow(ctx context.Context, ev checks.Event, named checks.Run) {
 func outrun(ev checks.Event, named, latest *checks.Run) string {
 	switch {
 	case latest.HeadSHA != named.HeadSHA:
-		return fmt.Sprintf("%s approved this commit. It was not run, because a newer one, %.7s, had been pushed by then. Approve that one.", who(ev.Sender), latest.HeadSHA)
+		return fmt.Sprintf("%s asked for this commit. It was not run, because a newer one, %.7s, had been pushed by then. Look at that one.", who(ev.Sender), latest.HeadSHA)
 	case baseOf(latest) != baseOf(named):
-		return fmt.Sprintf("%s approved this commit. It was not run, because the pull request goes to another branch, %s, by now. Approve it for that one.", who(ev.Sender), baseOf(latest))
+		return fmt.Sprintf("%s asked for this commit. It was not run, because the pull request goes to another branch, %s, by now. Look at it there.", who(ev.Sender), baseOf(latest))
 	}
 	return ""
 }

@@ -42,11 +42,16 @@ func (e *Engine) begin(ctx context.Context, p planned) {
 		return
 	}
 
+	if why := e.needlessWait(&p); why != "" {
+		e.pass(ctx, p.event, why)
+		return
+	}
 	e.standIn(&p)
 
 	now := time.Now().UTC()
 	a := e.newRun(p, now)
 	d := dropped{Commit: e.keepApart(a)}
+	d.Moves = e.implied(&a.run, p.event)
 	e.supersede(a, p, &d)
 	d.Planned, d.Note = p.event.Delivery, a.run.ID
 	if p.event.Kind == checks.EventCommand {
@@ -145,12 +150,11 @@ func (e *Engine) index(a *activeRun) {
 }
 
 // supersede drops what a new run takes the place of: for a new state of a pull
-// request all that is unfinished of it, and of a push of the same commit
-// unless a verdict ended the run at once; for a re-run the same packages of
-// the same commit only. The pull request may have a newer commit by now, whose
-// checks count and go on. A push never takes the place of an earlier one: it
-// tests its own commits alone. But of what two pushes would publish, the later
-// one publishes.
+// request all that is unfinished of it; for a re-run the same packages of the
+// same commit only. The pull request may have a newer commit by now, whose
+// checks count and go on. Nothing takes the place of a push: it tests its own
+// commits alone, and a pull request of its branch may be a stranger's. But of
+// what two pushes would publish, the later one publishes.
 func (e *Engine) supersede(a *activeRun, p planned, d *dropped) {
 	detail := fmt.Sprintf("A newer run of this pull request took its place, at %.7s.", a.run.HeadSHA)
 	if a.run.PullRequest == nil {
@@ -163,8 +167,6 @@ func (e *Engine) supersede(a *activeRun, p planned, d *dropped) {
 			return false
 		case p.rerunOf != nil:
 			return r.Target() == t && r.HeadSHA == a.run.HeadSHA && a.byName[j.Package.Name] != nil
-		case r.Push != nil && a.run.PullRequest != nil:
-			return r.HeadSHA == a.run.HeadSHA && !a.run.Untrusted() && a.run.Verdict == nil
 		case j.Release != nil:
 			newer := a.byName[j.Package.Name]
 			return j.State == checks.StateQueued && newer != nil && newer.State == checks.StateQueued && r.Target() == t

@@ -18,7 +18,8 @@ func (e *Engine) command(ctx context.Context, a asked) {
 		e.answer(ctx, ev, checks.ReactionConfused, checks.PublicText(a.err, "Loktar could not find out what this account may do."))
 		return
 	case !a.facts.Permission.CanWrite():
-		e.answer(ctx, ev, checks.ReactionRefused, "Loktar listens to people with write permission in this repository.")
+		// No words: who may not ask for anything is not to make us write.
+		e.answer(ctx, ev, checks.ReactionRefused, "")
 		return
 	}
 	cmd, err := command.Parse(ev.Comment.Line)
@@ -106,11 +107,16 @@ func (e *Engine) repeat(ctx context.Context, a asked, cmd command.Command, lates
 	}
 }
 
-// answer ends a comment's event with a reply.
+// answer ends a comment's event with a reaction and, unless body is empty, a
+// comment.
 func (e *Engine) answer(ctx context.Context, ev checks.Event, r checks.Reaction, body string) {
 	log := eventLog(e.o.Log, ev)
-	log.Info().Str("answer", body).Msg("answered a comment")
-	e.commit(ctx, checks.Commit{Planned: ev.Delivery, Note: body, Replies: []checks.Reply{reply(ev, time.Now().UTC(), r, body)}})
+	log.Info().Str("reaction", string(r)).Str("answer", body).Msg("answered a comment")
+	note := body
+	if note == "" {
+		note = "refused: " + who(ev.Sender) + " has no write permission"
+	}
+	e.commit(ctx, checks.Commit{Planned: ev.Delivery, Note: note, Replies: []checks.Reply{reply(ev, time.Now().UTC(), r, body)}})
 }
 
 func reply(ev checks.Event, now time.Time, r checks.Reaction, body string) checks.Reply {

@@ -39,7 +39,8 @@ type Store interface {
 
 // Source reads what an event does to its repository and what GitHub says of
 // people. An error of kind checks.KindUnavailable or checks.KindConfig is
-// tried again; any other ends the event visibly.
+// tried again, and one of checks.KindMoved for some minutes; any other ends the
+// event visibly.
 type Source interface {
 	Load(ctx context.Context, ev checks.Event) (checks.Change, error)
 	// Ask tells what counts for an event by which somebody asks for something.

@@ -102,6 +102,35 @@ func TestAnEventThatComesLateStopsNothing(t *testing.T) {
 	w.done(w.runOf("s4", 1).ID)
 }
 
+// TestAReopeningOutlivesItsClose has a pull request be closed and opened again
+// within one second, and heard of in the wrong order.
+func TestAReopeningOutlivesItsClose(t *testing.T) {
+	w := newWorld(t)
+	open := w.gate("lib")
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	event := func(kind checks.EventKind, name string, at time.Time) checks.Event {
+		ev := pull(1, "s1")
+		ev.Kind, ev.Name, ev.PullRequest.Updated = kind, name, at
+		return ev
+	}
+	w.accept(event(checks.EventPullRequest, "pull_request.reopened", at))
+	run := w.runOf("s1", 1)
+	w.until("lib alone to run", func() bool {
+		now := w.outcomes(run.ID)
+		return slices.Contains(now, "lib running") && slices.Contains(now, "doc passed")
+	})
+	w.accept(event(checks.EventPullRequestClosed, "pull_request.closed", at))
+	if note := w.noted(); note != "The pull request was closed. 0 jobs stopped" {
+		t.Errorf("%q", note)
+	}
+	w.accept(event(checks.EventPullRequestClosed, "pull_request.closed", at.Add(time.Second)))
+	if note := w.noted(); note != "The pull request was closed. 3 jobs stopped" {
+		t.Errorf("%q", note)
+	}
+	open()
+	w.want(w.done(run.ID), "lib cancelled", "api cancelled", "web cancelled", "doc passed")
+}
+
 func TestClosingStopsWhatRuns(t *testing.T) {
 	w := newWorld(t)
 	w.runner.gates["lib"] = make(chan struct{})

@@ -78,7 +78,7 @@ func TestAnApprovalRacedByAPush(t *testing.T) {
 	w.accept(forked(1, "s2"))
 	second := w.runOf("s2", 1)
 	w.accept(press(first, checks.ActionApprove))
-	if note := w.noted(); !strings.HasPrefix(note, "ann approved this commit. It was not run, because a newer one, s2, ") {
+	if note := w.noted(); !strings.HasPrefix(note, "ann asked for this commit. It was not run, because a newer one, s2, ") {
 		t.Errorf("%q", note)
 	}
 	// The push comes while the approved commit is being read.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/dudesons/loktar/checks"
 )
@@ -25,8 +26,16 @@ func (e *Engine) close(ctx context.Context, ev checks.Event) {
 	}
 	e.end(ctx, ev, why, func(r *checks.Run, _ *checks.Job) bool {
 		// It may have been opened again, and that been heard of first.
-		return r.Target() == ev.Target() && (ev.PullRequest == nil || !older(ev, r))
+		return r.Target() == ev.Target() && (ev.PullRequest == nil || !older(ev, r) && !reopened(ev, r))
 	})
+}
+
+// reopened reports whether a run is of the opening that followed on a close.
+// GitHub tells times to the second, and of the two in one second, heard of in
+// the wrong order, a run too many does less harm than one that never is.
+func reopened(ev checks.Event, r *checks.Run) bool {
+	at := ev.PullRequest.Updated
+	return !at.IsZero() && r.Trigger == "pull_request.reopened" && r.PullRequest.Updated.Equal(at)
 }
 
 // lose stops what runs in repositories that the App may not act on any more.
@@ -58,11 +67,33 @@ func (e *Engine) end(ctx context.Context, ev checks.Event, why string, match fun
 // move has a repository called by its new name from now on.
 func (e *Engine) move(ctx context.Context, ev checks.Event) {
 	m := checks.Move{Repo: ev.Repo, Installation: ev.Installation, At: ev.Received}
-	e.moves[ev.Repo.ID] = m
-	for _, a := range e.active {
-		m.Run(&a.run)
+	e.moved(m)
+	// Those that met the old name need not wait for their turn.
+	for _, r := range e.retries {
+		r.due = time.Time{}
 	}
+	e.stale, e.due = true, time.Now()
 	log := eventLog(e.o.Log, ev)
 	log.Info().Msg("the repository has this name now")
 	e.commit(ctx, checks.Commit{Planned: ev.Delivery, Note: "called " + ev.Repo.FullName() + " from now on", Moves: []checks.Move{m}})
+}
+
+func (e *Engine) moved(m checks.Move) {
+	e.moves[m.Repo.ID] = m
+	for _, a := range e.active {
+		m.Run(&a.run)
+	}
+}
+
+// implied is the move that an event tells of by the way: its repository has
+// another name or installation than the run before it, as when the App was
+// installed anew.
+func (e *Engine) implied(run *checks.Run, ev checks.Event) []checks.Move {
+	latest, found, err := e.o.Store.Latest(run.Target())
+	if err != nil || !found || latest.Repo == run.Repo && latest.Installation == run.Installation || latest.Created.After(ev.Received) {
+		return nil
+	}
+	m := checks.Move{Repo: run.Repo, Installation: run.Installation, At: ev.Received}
+	e.moved(m)
+	return []checks.Move{m}
 }

@@ -78,18 +78,19 @@ func TestACommentDoesNotBringAnOlderCommitBack(t *testing.T) {
 	push := pull(1, "s2")
 	push.PullRequest.Updated = at.Add(time.Minute)
 	w.accept(push)
-	run := w.runOf("s2", 1)
+	// The push waits for its turn, and then takes the place of what the
+	// comment began.
 	close(gate)
-	w.until("the comment to be answered", func() bool {
-		rec, _, err := w.store.Delivery(early)
-		return err == nil && !rec.Pending && strings.Contains(rec.Note, "has changed meanwhile")
-	})
+	run := w.runOf("s2", 1)
+	if got := w.done(w.runOf("s1", 1).ID); !slices.Contains(got, "web superseded") {
+		t.Errorf("the run of the older commit: %q", got)
+	}
+	if rec, _, err := w.store.Delivery(early); err != nil || rec.Pending {
+		t.Errorf("the first comment: %+v, %v", rec, err)
+	}
 	w.accept(retest)
 	if note := w.noted(); !strings.HasPrefix(note, "A run is under way.") {
 		t.Errorf("a comment after the push: %q", note)
-	}
-	if runs, err := w.store.RunsOf(pets.ID, "s1"); err != nil || len(runs) > 0 {
-		t.Errorf("runs of the older commit: %+v, %v", runs, err)
 	}
 	if got := w.outcomes(run.ID); slices.ContainsFunc(got, func(s string) bool { return strings.Contains(s, "superseded") }) {
 		t.Errorf("the run of the newest commit: %q", got)
@@ -145,12 +146,55 @@ func TestAStrangersPullRequestDoesNotStandForTheCommit(t *testing.T) {
 	w := newWorld(t)
 	w.accept(pull(1, "s1"))
 	w.done(w.runOf("s1", 1).ID)
-	w.accept(forked(2, "s1"))
+	w.accept(forked(3, "s1")) // for the same branch: it is tested already
+	if note := w.noted(); note != "pull request 1 of the repository itself tests this commit for the same branch" {
+		t.Errorf("%q", note)
+	}
+	w.accept(toBase("release", forked(2, "s1")))
 	w.runOf("s1", 2)
 	w.accept(checks.Event{Kind: checks.EventRerunAll, Name: "check_suite.rerequested", HeadSHA: "s1"})
 	again := w.runOf("s1", 3)
 	w.want(w.done(again.ID), allPassed...)
 	if again.PullRequest.Number != 1 {
 		t.Errorf("ran pull request %d again", again.PullRequest.Number)
+	}
+}
+
+// TestARerunOfWhatIsNoPartAnyMore presses the button of a check that the
+// newest run, to another base branch, has not.
+func TestARerunOfWhatIsNoPartAnyMore(t *testing.T) {
+	w := newWorld(t)
+	w.accept(pull(1, "s1"))
+	first := w.runOf("s1", 1)
+	w.done(first.ID)
+	w.source.mu.Lock()
+	w.source.changes["s1"] = change("s1", "doc/x")
+	w.source.mu.Unlock()
+	w.accept(toBase("release", pull(1, "s1")))
+	second := w.runOf("s1", 2)
+	w.want(w.done(second.ID), "doc passed")
+	w.told()
+	w.accept(rerun(first, "lib"))
+	if note := w.noted(); !strings.HasPrefix(note, `ann asked for a re-run. Package "lib" is not part of run `) {
+		t.Errorf("%q", note)
+	}
+	// GitHub has the check of lib wait until it is told of it again.
+	w.want(w.dirty(), "lib", "loktar")
+	if runs, err := w.store.RunsOf(pets.ID, "s1"); err != nil || len(runs) != 2 {
+		t.Errorf("%d runs, %v", len(runs), err)
+	}
+}
+
+// told has GitHub know all that it is to be told.
+func (w *world) told() {
+	w.t.Helper()
+	rows, err := w.store.Outbox(100)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for i, r := range rows {
+		if err := w.store.Delivered(w.t.Context(), r.Key, r.Rev, int64(i+1)); err != nil {
+			w.t.Fatal(err)
+		}
 	}
 }

@@ -14,6 +14,9 @@ const (
 	// patience is how long an event is tried again while its repository
 	// cannot be read; then it ends in an error check.
 	patience = 24 * time.Hour
+	// movePatience is how long the event that tells of a repository's new name
+	// is waited for. What comes later for the same pull request waits too.
+	movePatience = 2 * time.Minute
 	// idle is how long the loop sleeps when nothing is due.
 	idle = time.Hour
 )
@@ -49,6 +52,11 @@ func (e *Engine) plan(ctx context.Context) time.Duration {
 	clear(e.queue)
 	behind := map[checks.Target]bool{}
 	for _, ev := range pending {
+		if ev.Kind == checks.EventRepoMoved {
+			// What it would wait behind may be waiting for the new name.
+			e.take(ctx, ev)
+			continue
+		}
 		// Those of one target are planned one after the other.
 		t := ev.Target()
 		if behind[t] {
@@ -144,7 +152,7 @@ func (e *Engine) pass(ctx context.Context, ev checks.Event, why string) {
 // load reads and plans p.terms in a goroutine of its own.
 func (e *Engine) load(ctx context.Context, p planned) {
 	e.planning[p.event.Target()] = true
-	if pr := p.terms.PullRequest; pr != nil && pr.Fork() && p.terms.Approved == nil {
+	if p.terms.PullRequest != nil && p.terms.Approved == nil {
 		p.terms.Approved = e.approval(p.terms)
 	}
 	go func() {
@@ -189,8 +197,7 @@ func (e *Engine) approval(ev checks.Event) *checks.User {
 // or the operator may mend it.
 func (e *Engine) again(p planned) bool {
 	log := eventLog(e.o.Log, p.event)
-	k := checks.KindOf(p.err)
-	if k != checks.KindUnavailable && k != checks.KindConfig || time.Since(p.event.Received) > patience {
+	if time.Since(p.event.Received) > patienceFor(checks.KindOf(p.err)) {
 		delete(e.retries, p.event.Delivery)
 		log.Error().Err(p.err).Msg("cannot plan")
 		return false
@@ -208,6 +215,17 @@ func (e *Engine) again(p planned) bool {
 	}
 	log.Warn().Err(p.err).Dur("again_in", wait).Msg("cannot read what it needs yet")
 	return true
+}
+
+// patienceFor is how long an event is tried again after an error of kind k.
+func patienceFor(k checks.Kind) time.Duration {
+	switch k {
+	case checks.KindUnavailable, checks.KindConfig:
+		return patience
+	case checks.KindMoved:
+		return movePatience
+	}
+	return -1
 }
 
 // faultPlan is the visible end of an event that cannot be planned.

@@ -33,6 +33,9 @@ func (e *Engine) rerun(ctx context.Context, ev checks.Event, old checks.Run) {
 		e.load(ctx, p)
 	case errors.Is(err, plan.ErrNothingFailed):
 		e.remark(ctx, ev, old, who(ev.Sender)+" asked to run again what failed. Nothing had failed.")
+	case checks.KindOf(err) == checks.KindNotFound:
+		// The earlier run's checks stand; what was pressed is of one before it.
+		e.remark(ctx, ev, old, who(ev.Sender)+" asked for a re-run. "+checks.PublicText(err, "There is nothing to run again."))
 	default:
 		e.unknown(ctx, ev, err)
 	}

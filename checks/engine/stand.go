@@ -6,16 +6,17 @@ import (
 	"github.com/dudesons/loktar/checks"
 )
 
-// standIn keeps a fork's pull request that has nothing to run from standing in
-// for a check that holds another one back. GitHub shows the newest check of a
-// name on a commit, whichever pull request it was made for. So a stranger
-// could open a second pull request of a red or waiting commit, to a branch
-// that it does not affect, and turn the first one's checks to green. Somebody
-// who may approve has to let that happen. A store that cannot be read counts
-// as one that holds such a check.
+// standIn keeps a stranger's pull request that has nothing to run from standing
+// in for a check that holds another one back. GitHub shows the newest check of
+// a name on a commit, whichever pull request it was made for. So a stranger
+// could open a second pull request of a red or waiting commit, be it from a
+// fork or between two branches of the repository, to a branch that it does not
+// affect, and turn the first one's checks to green. Somebody who may approve
+// has to let that happen. A store that cannot be read counts as one that holds
+// such a check.
 func (e *Engine) standIn(p *planned) {
 	pr, v := p.terms.PullRequest, p.plan.Verdict
-	if pr == nil || !pr.Fork() || v == nil || v.Conclusion != checks.ConclusionSuccess && v.Conclusion != checks.ConclusionNeutral {
+	if pr == nil || !pr.Fork() && p.change.AuthorTrusted || v == nil || v.Conclusion != checks.ConclusionSuccess && v.Conclusion != checks.ConclusionNeutral {
 		return
 	}
 	if by := p.terms.Approved; by != nil {
@@ -47,6 +48,27 @@ func (e *Engine) standIn(p *planned) {
 				Detail: fmt.Sprintf("Not tested. The check `%s` says why: %s.", checks.AggregateName, p.plan.Verdict.Title)}
 		}
 	}
+}
+
+// needlessWait says that a fork's commit need not wait for an approval: a pull
+// request of the repository itself tests the same commit for the same branch.
+// Were the fork's to report that it waits, a stranger could hold that one
+// back. Empty when it has to wait, or need not.
+func (e *Engine) needlessWait(p *planned) string {
+	pr, v := p.terms.PullRequest, p.plan.Verdict
+	if p.event.PullRequest == nil || !pr.Fork() || v == nil || v.Offer != checks.ActionApprove {
+		return ""
+	}
+	runs, err := e.o.Store.RunsOf(p.terms.Repo.ID, p.terms.HeadSHA)
+	if err != nil {
+		e.o.Log.Error().Err(err).Msg("cannot read earlier runs of the commit")
+	}
+	for _, r := range runs {
+		if r.PullRequest != nil && !r.Untrusted() && r.PullRequest.Base.Branch == pr.Base.Branch {
+			return fmt.Sprintf("pull request %d of the repository itself tests this commit for the same branch", r.PullRequest.Number)
+		}
+	}
+	return ""
 }
 
 // holdsBack is the newest run of another target on a commit whose aggregate

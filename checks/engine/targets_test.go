@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/dudesons/loktar/checks"
 )
@@ -64,16 +65,15 @@ func TestAPushOfAPullRequestsBranchIsLeftToIt(t *testing.T) {
 	if note := w.noted(); note != "pull request 12 tests this branch" {
 		t.Errorf("%q", note)
 	}
-	// The pull request is opened after its branch was pushed: its run counts.
+	// A pull request that is opened later takes no push's place.
 	open := w.gate("lib")
-	defer open()
 	w.accept(push("refs/heads/late", "s2"))
 	run := w.runOf("s2", 1)
 	w.until("lib to start", func() bool { return slices.Contains(w.outcomes(run.ID), "lib running") })
 	w.accept(pull(1, "s2"))
-	if got := w.done(run.ID); !slices.Contains(got, "lib superseded") {
-		t.Errorf("the push's run ended as %q", got)
-	}
+	w.runOf("s2", 2)
+	open()
+	w.want(w.done(run.ID), allPassed...)
 }
 
 func TestWhatIsGoneIsStopped(t *testing.T) {
@@ -288,4 +288,54 @@ func (w *world) forget(_ context.Context, r checks.Repo) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.forgot = append(w.forgot, r)
+}
+
+// TestANewNameIsWaitedFor has a repository get another name while an event of
+// it is read by the old one.
+func TestANewNameIsWaitedFor(t *testing.T) {
+	w := newWorld(t)
+	old := checks.Errorf(checks.KindMoved, nil, "The repository acme/pets has moved.")
+	gate := make(chan struct{})
+	w.source.mu.Lock()
+	w.source.errs["s1"], w.source.errs["s2"] = []error{old}, []error{old}
+	w.source.gates = map[string]chan struct{}{"s1": gate}
+	w.source.mu.Unlock()
+	w.accept(pull(1, "s1"))
+	w.until("the read to begin", func() bool { w.source.mu.Lock(); defer w.source.mu.Unlock(); return w.source.entered["s1"] })
+	w.accept(checks.Event{Kind: checks.EventRepoMoved, Name: "repository.renamed", Repo: checks.Repo{ID: pets.ID, Owner: "acme", Name: "animals"}})
+	w.noted()
+	close(gate)
+	run := w.runOf("s1", 1)
+	if run.Repo.FullName() != "acme/animals" {
+		t.Errorf("the run is of %s", run.Repo.FullName())
+	}
+	w.want(w.done(run.ID), allPassed...)
+
+	// One that nobody tells of ends in the open.
+	late := pull(2, "s2")
+	late.Delivery, late.Installation, late.Repo, late.Received = "late", 7, pets, time.Now().Add(-time.Hour)
+	if _, err := w.store.Accept(t.Context(), late); err != nil {
+		t.Fatal(err)
+	}
+	w.engine.Wake()
+	if v := w.runOf("s2", 1).Verdict; v == nil || v.Conclusion != checks.ConclusionActionRequired || !strings.Contains(v.Summary, "has moved") {
+		t.Errorf("%+v", v)
+	}
+}
+
+// TestANewNameWaitsForNoClick has a click wait for GitHub, and the repository
+// get another name meanwhile.
+func TestANewNameWaitsForNoClick(t *testing.T) {
+	w := newWorld(t)
+	w.accept(pull(1, "s1"))
+	run := w.runOf("s1", 1)
+	w.done(run.ID)
+	w.source.mu.Lock()
+	w.source.asks = slices.Repeat([]error{checks.Errorf(checks.KindUnavailable, nil, "GitHub is down.")}, 100)
+	w.source.mu.Unlock()
+	w.accept(checks.Event{Kind: checks.EventRerunAll, Name: "check_suite.rerequested", HeadSHA: "s1"})
+	w.accept(checks.Event{Kind: checks.EventRepoMoved, Name: "repository.renamed", Repo: checks.Repo{ID: pets.ID, Owner: "acme", Name: "animals"}})
+	if note := w.noted(); note != "called acme/animals from now on" {
+		t.Errorf("%q", note)
+	}
 }

@@ -32,21 +32,23 @@ func admit(p *checks.Plan, ev checks.Event, ch checks.Change) {
 func runs(j checks.PlannedJob) bool { return j.Result == nil }
 
 // approver is who lets the commit of a fork run: somebody who approved it, or
-// its own pusher, when both that person and the author of the pull request
-// may write to the repository anyway. A push names its pusher. So does opening
-// a pull request from one's own fork; from another's, the commit is not known
-// to be the sender's.
+// its own pusher.
 func approver(ev checks.Event, ch checks.Change) *checks.User {
-	if ev.Approved != nil {
+	if ev.Approved != nil || !vouched(ev, ch) {
 		return ev.Approved
-	}
-	pushed := ev.Name == "pull_request.synchronize" ||
-		ev.Name == "pull_request.opened" && strings.EqualFold(ev.PullRequest.Head.Repo.Owner, ev.Sender.Login)
-	if !pushed || !ch.AuthorTrusted || !ch.SenderTrusted {
-		return nil
 	}
 	by := ev.Sender
 	return &by
+}
+
+// vouched reports whether the commit of a fork comes from somebody who may
+// write to the repository anyway: who pushed it to a fork of their own, for a
+// pull request of such a person. In another's fork there may be commits that
+// nobody who may write has seen, whoever pushed last.
+func vouched(ev checks.Event, ch checks.Change) bool {
+	return (ev.Name == "pull_request.synchronize" || ev.Name == "pull_request.opened") &&
+		ev.Sender.Login != "" && strings.EqualFold(ev.PullRequest.Head.Repo.Owner, ev.Sender.Login) &&
+		ch.AuthorTrusted && ch.SenderTrusted
 }
 
 func approvalVerdict(pr *checks.PullRequest, jobs []checks.PlannedJob) *checks.Verdict {

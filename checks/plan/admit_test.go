@@ -74,7 +74,8 @@ func TestAdmit(t *testing.T) {
 		"forks are ignored, approved":           {admission{head: eve, name: opened, forks: checks.ForksIgnore, approved: true}, ignored, ""},
 		"ours, and forks are ignored":           {admission{head: ours, name: opened, forks: checks.ForksIgnore}, "runs", ""},
 		"an unknown policy":                     {admission{head: eve, name: opened, forks: "Run"}, waits, ""},
-		"a maintainer's push":                   {admission{head: eve, name: pushed, author: true, sender: true}, "runs", "Bob"},
+		"a maintainer's push":                   {admission{head: bobs, name: pushed, author: true, sender: true}, "runs", "Bob"},
+		"a maintainer's push to another's":      {admission{head: eve, name: pushed, author: true, sender: true}, waits, ""},
 		"a maintainer's push to a stranger's":   {admission{head: eve, name: pushed, sender: true}, waits, ""},
 		"a stranger's push to a maintainer's":   {admission{head: bobs, name: pushed, author: true}, waits, ""},
 		"opened by a maintainer, own fork":      {admission{head: bobs, name: opened, author: true, sender: true}, "runs", "Bob"},
@@ -117,7 +118,7 @@ func TestAdmitEveryCombination(t *testing.T) {
 							head: head, name: name, forks: forks, drafts: drafts,
 							author: both[bits&1], sender: both[bits>>1&1], approved: both[bits>>2&1], draft: both[bits>>3&1], insist: both[bits>>4&1],
 						}
-						vouched := a.approved || a.author && a.sender && (name == "pull_request.synchronize" || name == "pull_request.opened" && head.Owner == "BOB")
+						vouched := a.approved || a.author && a.sender && (name == "pull_request.synchronize" || name == "pull_request.opened") && head.Owner == "BOB"
 						want := "runs"
 						switch foreign := head != ours; {
 						case foreign && forks == checks.ForksIgnore:
@@ -238,20 +239,23 @@ func TestWordsOfCommits(t *testing.T) {
 	ch := committed(change(manifest(lib, pkg("api", "lib")), "lib/x"), checks.CommitInfo{SHA: "abc", Subject: "DOC/NOBUILD: x", Files: []string{"lib/x"}})
 	foreign := fork(eve)
 	foreign.Approved = &ann
+	own := fork(checks.Repo{ID: 3, Owner: "bob", Name: "shop"})
+	own.Name, own.Sender = "pull_request.synchronize", checks.User{ID: 6, Login: "Bob"}
 	for name, c := range map[string]struct {
 		event   checks.Event
 		trusted bool
 		want    []string
 	}{
 		"a stranger":             {foreign, false, []string{"lib", "api"}},
-		"a maintainer's fork":    {foreign, true, []string{"lib skipped"}},
+		"in a stranger's fork":   {foreign, true, []string{"lib", "api"}},
+		"a maintainer's fork":    {own, true, []string{"lib skipped"}},
 		"ours, without a word":   {pullRequest(), false, []string{"lib"}},
 		"ours":                   {pullRequest(), true, []string{"lib skipped"}},
 		"a push":                 {pushed("main"), true, []string{"lib skipped"}},
 		"a merge queue":          {mergeGroup(), false, []string{"lib"}},
 		"a merge queue, trusted": {mergeGroup(), true, []string{"lib"}},
 	} {
-		ch.AuthorTrusted = c.trusted
+		ch.AuthorTrusted, ch.SenderTrusted = c.trusted, c.trusted
 		if d := cmp.Diff(c.want, ends(mustMake(t, c.event, ch))); d != "" {
 			t.Errorf("%s: %s", name, d)
 		}

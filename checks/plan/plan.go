@@ -102,7 +102,7 @@ func query(g *graph.Graph, ev checks.Event, ch checks.Change) graph.Query {
 	case ch.BaseManifest != nil:
 		q.Changes.Rewired = g.Rewired(ch.BaseManifest.Edges, ch.Files)
 	}
-	if ch.CommitsUnknown || fork && !ch.AuthorTrusted {
+	if ch.CommitsUnknown || fork && !vouched(ev, ch) {
 		return q // a stranger's words about a commit hold nothing back
 	}
 	q.Commits = make([]graph.Commit, len(ch.Commits))
@@ -126,7 +126,7 @@ func skip(p *checks.Plan, ev checks.Event, ch checks.Change) {
 	switch {
 	case ev.MergeGroup != nil:
 		return // nobody asked the queue to skip
-	case ch.AuthorTrusted:
+	case ch.AuthorTrusted && (!fromFork(ev) || vouched(ev, ch)):
 	default:
 		who := "its author"
 		if ev.PullRequest != nil && ev.PullRequest.Author.Login != "" {

@@ -72,6 +72,9 @@ type Options struct {
 	StopGrace        time.Duration
 	StoppedCleanTime time.Duration
 	CleanTime        time.Duration
+
+	// noMount has tests read artifacts as a server does that may not mount.
+	noMount bool
 }
 
 // Sandbox is a runner.Sandbox. Make one with New.

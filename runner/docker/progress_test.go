@@ -49,6 +49,20 @@ func TestProgress(t *testing.T) {
 			})
 		})
 	}
+	either := runner.Task{Steps: []string{"a", "b"}, Otherwise: []string{"o", "p"}, Clean: []string{"c"}}
+	for in, want := range map[string]string{
+		"\x01N:step:0\n\x01N:step:1\n\x01N:clean:0:0\n":               "<a><b><c>",
+		"\x01N:step:2\n\x01N:step:3\n\x01N:step:4\n\x01N:clean:0:0\n": "<o><p><c>",
+		"\x01N:step:3\n\x01N:step:1\n\x01N:step:0\n\x01N:step:2\n":    "<a>",
+		"\x01N:step:2\n\x01N:step:0\n\x01N:step:2\n\x01N:clean:0:3\n": "<o><c>",
+	} {
+		var r record
+		p := newProgress(either, "N", &r)
+		_, _ = p.Write([]byte(in))
+		if got := r.b.String(); got != want {
+			t.Errorf("%q: got %q, want %q", in, got, want)
+		}
+	}
 	p := newProgress(task, "N", &record{})
 	_, _ = p.Write([]byte("\x01N:shell:7\n\x01N:step:0\n\x01N:clean:0:3\n"))
 	shell, step, clean, code := p.now()

@@ -37,6 +37,7 @@ type job struct {
 	holder  *holder // nil when the job has a network namespace of its own
 	limits  checks.Resources
 	machine machine
+	brief   bool // watch.brief
 }
 
 // Run implements runner.Sandbox. It is safe for concurrent use.
@@ -62,9 +63,12 @@ func (s *Sandbox) Run(ctx context.Context, t runner.Task, out runner.Output) (ex
 		low := s.lowFiles.Load()
 		var started, holderDied bool
 		exit, started, holderDied, err = s.runOnce(ctx, t, out, attempt < maxAttempts)
+		var takers *takerError
 		switch {
 		case err == nil:
 			return exit, nil
+		case errors.As(err, &takers):
+			return exit, err // it says nothing about the engine
 		case started || attempt == maxAttempts:
 		case !low && strings.Contains(err.Error(), "error setting rlimit"):
 			s.lowFiles.Store(true)
@@ -105,11 +109,20 @@ func (s *Sandbox) runOnce(ctx context.Context, t runner.Task, out runner.Output,
 			return exit, false, false, fault(err, "make job folder")
 		}
 	}
+	if t.Artifacts != nil {
+		j.task.Clean = nil // not before they are collected
+	}
 	id, err := s.create(ctx, j, out)
 	if err != nil {
 		return exit, false, false, err
 	}
-	exit, started, err = s.attend(ctx, j, id, out)
+	if exit, started, err = s.attend(ctx, j, id, out); err != nil || t.Artifacts == nil {
+		return exit, started, false, err
+	}
+	if exit.Code == 0 && !exit.TimedOut && !exit.Cancelled {
+		err = s.collect(ctx, j, id, &exit, out)
+	}
+	s.cleanUp(ctx, j, t.Clean, &exit, out)
 	return exit, started, false, err
 }
 
@@ -181,7 +194,7 @@ func (s *Sandbox) attend(ctx context.Context, j *job, id string, out runner.Outp
 		<-drained
 		return exit, false, err
 	}
-	w := watch{sandbox: s, job: j, id: id, progress: p, out: out}
+	w := watch{sandbox: s, job: j, id: id, progress: p, out: out, brief: j.brief}
 	code, err := w.untilEnd(ctx, life, ended, failed)
 	finish()
 	if err != nil {

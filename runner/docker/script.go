@@ -30,8 +30,8 @@ const maxWord = 64
 
 // arguments are what follows "sh -c" for t.
 func arguments(t runner.Task, nonce string) []string {
-	args := []string{script, "loktar", nonce, t.Dir, strconv.Itoa(len(t.Steps))}
-	return append(append(args, t.Steps...), t.Clean...)
+	args := []string{script, "loktar", nonce, t.Dir, strconv.Itoa(len(t.Steps)), strconv.Itoa(len(t.Otherwise)), t.Probe}
+	return append(append(append(args, t.Steps...), t.Otherwise...), t.Clean...)
 }
 
 // progress parts the words of the script from the job's output, and keeps what
@@ -39,6 +39,7 @@ func arguments(t runner.Task, nonce string) []string {
 // its own log looks and what its own verdict is, which it decides anyway.
 type progress struct {
 	task  runner.Task
+	steps []string // Task.Steps, and Task.Otherwise after them
 	out   runner.Output
 	token []byte
 	held  []byte // the beginning of what may become a word
@@ -56,7 +57,7 @@ type progress struct {
 }
 
 func newProgress(t runner.Task, nonce string, out runner.Output) *progress {
-	return &progress{task: t, out: out, token: []byte("\x01" + nonce + ":"), cleaning: make(chan struct{}), step: -1}
+	return &progress{task: t, steps: append(append([]string(nil), t.Steps...), t.Otherwise...), out: out, token: []byte("\x01" + nonce + ":"), cleaning: make(chan struct{}), step: -1}
 }
 
 // randomName is a new name that nobody can guess.
@@ -130,9 +131,9 @@ func (p *progress) tell(word string) {
 	switch {
 	case kind == "shell" && p.shell == 0:
 		p.shell = n
-	case kind == "step" && p.clean == 0 && n == p.step+1 && n < len(p.task.Steps):
+	case kind == "step" && p.clean == 0 && n < len(p.steps) && (n == p.step+1 || p.step < 0 && n == len(p.task.Steps)):
 		p.step = n
-		p.out.Heading(p.task.Steps[n])
+		p.out.Heading(p.steps[n])
 	case kind == "clean" && n == p.clean && n < len(p.task.Clean):
 		if n == 0 {
 			p.code, _ = strconv.Atoi(second)

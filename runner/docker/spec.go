@@ -53,7 +53,9 @@ func (s *Sandbox) spec(j *job) (*container.Config, *container.HostConfig) {
 	env = append(env, "TINI_KILL_PROCESS_GROUP=1")
 
 	overlay := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", j.task.Tree, filepath.Join(j.dir, "upper"), filepath.Join(j.dir, "work"))
-	if j.machine.volatile {
+	// A volatile overlay cannot be mounted again, as collecting and cleaning
+	// after it may have to.
+	if j.machine.volatile && j.task.Artifacts == nil {
 		overlay += ",volatile"
 	}
 	ulimits := []*container.Ulimit{{Name: "core"}}

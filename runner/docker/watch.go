@@ -26,6 +26,8 @@ type watch struct {
 	out      runner.Output
 
 	timedOut, cancelled bool
+	// brief: the job was stopped in an earlier container; this one only cleans.
+	brief bool
 }
 
 func (w *watch) stopping() bool { return w.timedOut || w.cancelled }
@@ -68,7 +70,7 @@ func (w *watch) untilEnd(ctx, life context.Context, ended <-chan container.WaitR
 		case <-cleaning:
 			cleaning, limit, hard = nil, nil, nil
 			last = time.After(o.CleanTime)
-			if w.stopping() {
+			if w.stopping() || w.brief {
 				last = time.After(o.StoppedCleanTime)
 			}
 

@@ -91,7 +91,7 @@ func fetchFault(err error, repo checks.Repo) error {
 	case faultNoRepository:
 		return checks.Errorf(checks.KindNotFound, err, "The repository %s was not found. It was deleted or renamed, or the App is not installed there.", name)
 	case faultMoved:
-		return checks.Errorf(checks.KindNotFound, err, "The repository %s has moved. Push again, so that the event has its new name.", name)
+		return checks.Errorf(checks.KindMoved, err, "The repository %s has moved. Push again, so that the event has its new name.", name)
 	case faultCorrupt:
 		return err
 	}

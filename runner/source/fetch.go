@@ -33,7 +33,7 @@ type want struct {
 // Fetch brings commits and all that they reach into repo's mirror. Commits
 // that are complete there cost no word to the network and no token. The error
 // is of checks.KindNotFound when the repository or a commit is not there, of
-// KindRefused when the token does not do, and of KindUnavailable when the
+// KindMoved when the repository has another name by now, of KindRefused when the token does not do, and of KindUnavailable when the
 // other side does not answer, or Forget came in between.
 func (s *Source) Fetch(ctx context.Context, installation int64, repo checks.Repo, shas ...string) error {
 	m := s.mirror(repo)

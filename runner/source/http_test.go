@@ -229,7 +229,7 @@ func TestFetchFaultsOverHTTP(t *testing.T) {
 		"wrong token":  {token: "ghs_wrong", kind: checks.KindRefused},
 		"forbidden":    {answer: status(403), kind: checks.KindRefused},
 		"not found":    {answer: status(404), kind: checks.KindNotFound},
-		"moved":        {answer: status(301), kind: checks.KindNotFound},
+		"moved":        {answer: status(301), kind: checks.KindMoved},
 		"server error": {answer: status(503), kind: checks.KindUnavailable},
 		"too many":     {answer: status(429), kind: checks.KindUnavailable},
 		"cut off": {kind: checks.KindUnavailable, answer: func(w http.ResponseWriter, r *http.Request) bool {

@@ -14,8 +14,10 @@ import (
 	"github.com/dudesons/loktar/checks"
 )
 
-// Maintain lets go of commits and trees that were not used for Options.Keep
-// and packs mirrors that need it. It may take minutes and may run beside
+// Maintain lets go of commits and trees that were not used for Options.Keep,
+// forgets repositories of which nothing is left then, and packs mirrors that
+// need it. So the code of a repository that the App lost goes from the disk,
+// also when nobody told of the loss. It may take minutes and may run beside
 // everything else; call it once a day or so. A mirror that fails does not keep
 // the others from their turn.
 func (s *Source) Maintain(ctx context.Context) error {
@@ -29,7 +31,10 @@ func (s *Source) Maintain(ctx context.Context) error {
 		if err != nil {
 			continue
 		}
-		err = s.mirror(checks.Repo{ID: id}).maintain(ctx)
+		unused, err := s.mirror(checks.Repo{ID: id}).maintain(ctx)
+		if err == nil && unused {
+			err = s.Forget(ctx, checks.Repo{ID: id})
+		}
 		if err != nil && !errors.Is(err, errForgotten) {
 			errs = append(errs, fmt.Errorf("maintain mirror %d: %w", id, err))
 		}
@@ -37,38 +42,40 @@ func (s *Source) Maintain(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (m *mirror) maintain(ctx context.Context) error {
+// maintain reports whether nothing of the mirror was used for so long.
+func (m *mirror) maintain(ctx context.Context) (unused bool, err error) {
 	ctx, done, err := m.use(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer done()
-	if err := m.letGo(ctx); err != nil {
-		return err
+	if unused, err = m.letGo(ctx); err != nil || unused {
+		return unused, err
 	}
 	if _, err := os.Stat(m.dir); err != nil {
-		return nil
+		return false, nil
 	}
 	gc := call{dir: m.dir, args: []string{"gc", "--auto", "--quiet"}, config: []setting{
 		{"gc.auto", "2000"}, {"gc.autoPackLimit", "30"}, {"gc.autoDetach", "false"}, {"gc.pruneExpire", "1.week.ago"},
 	}}
 	_, err = m.src.git.run(ctx, gc)
-	return diskFault(err)
+	return false, diskFault(err)
 }
 
-// letGo deletes the refs of days that are too long ago.
-func (m *mirror) letGo(ctx context.Context) error {
+// letGo deletes the refs of days that are too long ago, and reports whether
+// none is left.
+func (m *mirror) letGo(ctx context.Context) (empty bool, err error) {
 	if err := m.lock(ctx); err != nil {
-		return err
+		return false, err
 	}
 	defer m.unlock()
 	if !m.exists() {
-		return nil
+		return false, nil
 	}
 	oldest := m.src.now().Add(-m.src.opts.Keep).UTC().Format(time.DateOnly)
 	out, err := m.run(ctx, "for-each-ref", "--format=%(refname)", refRoot)
 	if err != nil {
-		return err
+		return false, err
 	}
 	m.mu.Lock()
 	for id, day := range m.kept {
@@ -78,15 +85,18 @@ func (m *mirror) letGo(ctx context.Context) error {
 	}
 	m.mu.Unlock()
 	var in bytes.Buffer
+	empty = true
 	for ref := range strings.Lines(string(out)) {
 		ref = strings.TrimSuffix(ref, "\n")
 		if day, _, ok := strings.Cut(strings.TrimPrefix(ref, refRoot), "/"); ok && day < oldest {
 			fmt.Fprintf(&in, "delete %s\x00\x00", ref)
+		} else {
+			empty = false
 		}
 	}
 	if in.Len() == 0 {
-		return nil
+		return empty, nil
 	}
 	_, err = m.src.git.run(ctx, call{dir: m.dir, args: []string{"update-ref", "--stdin", "-z"}, stdin: in.Bytes()})
-	return err
+	return empty, err
 }

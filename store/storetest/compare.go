@@ -64,6 +64,7 @@ func (m *modelTest) compare(t *rapid.T) {
 		}
 	}
 	m.compareRuns(t)
+	m.comparePublications(t)
 }
 
 func (m *modelTest) compareRuns(t *rapid.T) {

@@ -22,9 +22,11 @@ const envCrash = "LOKTAR_STORETEST_CRASH"
 
 // announced is what killed processes said after their calls had returned.
 type announced struct {
-	accepted map[string]bool // deliveries
-	planned  map[uint64]bool // commits, by the run's Seq
-	answered map[uint64]bool // replies that are done
+	accepted map[string]bool   // deliveries
+	planned  map[uint64]bool   // commits, by the run's Seq
+	answered map[uint64]bool   // replies that are done
+	versions map[string]string // by the publication's key
+	done     map[string]bool   // keys of publications that are done
 }
 
 // testCrash kills a process that writes, at a random moment and several
@@ -36,12 +38,14 @@ func testCrash(t *testing.T, open Open) {
 		return
 	}
 	dir := t.TempDir()
-	a := announced{map[string]bool{}, map[uint64]bool{}, map[uint64]bool{}}
+	a := announced{map[string]bool{}, map[uint64]bool{}, map[uint64]bool{}, map[string]string{}, map[string]bool{}}
 	for round := range 4 {
 		killedChild(t, dir, round, 1+rand.IntN(400), &a)
 		checkSurvivors(t, open, dir, a)
+		checkVersions(t, open, dir, a)
 	}
-	t.Logf("%d deliveries, %d commits and %d replies announced by killed processes, all found", len(a.accepted), len(a.planned), len(a.answered))
+	t.Logf("%d deliveries, %d commits, %d replies and %d versions (%d published) announced by killed processes, all found",
+		len(a.accepted), len(a.planned), len(a.answered), len(a.versions), len(a.done))
 }
 
 func checkSurvivors(t *testing.T, open Open, dir string, a announced) {
@@ -144,7 +148,7 @@ func killedChild(t *testing.T, dir string, round, n int, a *announced) {
 	must(t, err)
 	must(t, cmd.Start())
 	lines := bufio.NewScanner(out)
-	accepted, planned, killed := 0, 0, false
+	accepted, planned, reserved, killed := 0, 0, 0, false
 	for lines.Scan() {
 		verb, what, _ := strings.Cut(lines.Text(), " ")
 		seq, _ := strconv.ParseUint(what, 10, 64)
@@ -157,8 +161,14 @@ func killedChild(t *testing.T, dir string, round, n int, a *announced) {
 			planned++
 		case "answered":
 			a.answered[seq] = true
+		case "reserved":
+			key, version, _ := strings.Cut(what, " ")
+			a.versions[key] = version
+			reserved++
+		case "published":
+			a.done[what] = true
 		}
-		if !killed && accepted >= n && planned > 0 {
+		if !killed && accepted >= n && planned > 0 && reserved > 0 {
 			killed = true
 			must(t, cmd.Process.Kill())
 		}
@@ -169,7 +179,7 @@ func killedChild(t *testing.T, dir string, round, n int, a *announced) {
 	}
 }
 
-// crashChild accepts, commits and ends replies without end, from several
+// crashChild accepts, commits, ends replies and publishes without end, from several
 // goroutines, and announces each after its call returned.
 func crashChild(t *testing.T, open Open, dir string) {
 	go func() {
@@ -211,5 +221,6 @@ func crashChild(t *testing.T, open Open, dir string) {
 			}
 		}
 	})
+	crashPublish(s, &wg, announce)
 	wg.Wait()
 }

@@ -45,12 +45,16 @@ func testReopen(t *testing.T, open Open) {
 		Moves:     []checks.Move{move(12, "fay", "spoon", 9, someTime)},
 	}))
 	must(t, s.ReplyDone(t.Context(), "earlier"))
+	owed := get(s.Reserve(t.Context(), publication("lib", "k1"), 6, plain))(t)
 	rows := get(s.Outbox(9))(t)
 	must(t, s.Delivered(t.Context(), key(r, "lib"), rows[0].Rev, 501))
 	mustClose(t, s)
 
 	if _, err := s.Accept(t.Context(), event("late")); err == nil {
 		t.Fatal("a closed store accepted a delivery")
+	}
+	if _, err := s.Reserve(t.Context(), publication("lib", "k2"), 0, plain); err == nil {
+		t.Fatal("a closed store reserved a version")
 	}
 	mustClose(t, s)
 
@@ -67,6 +71,9 @@ func testReopen(t *testing.T, open Open) {
 	same(t, "check run id", get(s.CheckRunID(key(r, "lib")))(t), int64(501))
 	same(t, "durations", get(s.Durations(11))(t), map[string]time.Duration{"lib": time.Minute})
 	same(t, "replies", get(s.Replies(9))(t), []checks.Reply{reply("planned")})
+	same(t, "owed", get(s.Owed(11))(t), []checks.Publication{owed})
+	same(t, "reserved again", get(s.Reserve(t.Context(), publication("lib", "k1"), 99, plain))(t), owed)
+	same(t, "the next version", get(s.Reserve(t.Context(), publication("lib", "k2"), 0, plain))(t).Version, "8")
 	latest(t, s, checks.Target{Repo: 11, Pull: 5}, &r)
 	old := run(2, shaA)
 	old.Repo.ID = 12
@@ -101,6 +108,14 @@ func testContext(t *testing.T, open Open) {
 		t.Fatalf("reply done with an ended context: %v", err)
 	}
 	same(t, "replies", get(s.Replies(9))(t), []checks.Reply{reply("g")})
+	p := get(s.Reserve(t.Context(), publication("lib", "k1"), 0, plain))(t)
+	if _, err := s.Reserve(ctx, publication("lib", "k2"), 0, plain); !errors.Is(err, context.Canceled) {
+		t.Fatalf("reserve with an ended context: %v", err)
+	}
+	if err := s.Published(ctx, p); !errors.Is(err, context.Canceled) {
+		t.Fatalf("published with an ended context: %v", err)
+	}
+	same(t, "owed", get(s.Owed(11))(t), []checks.Publication{p})
 	settled(t, s, "g", false, false, "")
 	same(t, "recent", get(s.Recent(9))(t), []checks.Run{})
 }

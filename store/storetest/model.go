@@ -23,6 +23,7 @@ type model struct {
 	ids     map[checks.CheckKey]int64
 	replies []checks.Reply
 	moves   map[int64]checks.Move
+	pubs    []checks.Publication // in the order of their reservation
 }
 
 // modelTest is a store and its model going the same way.
@@ -64,6 +65,8 @@ func testModel(t *testing.T, open Open) {
 			"deliver": m.deliver,
 			"discard": m.discard,
 			"answer":  m.answer,
+			"reserve": m.reserve,
+			"publish": m.publish,
 			"wait": func(t *rapid.T) {
 				m.clock.advance(time.Duration(rapid.IntRange(1, 3600).Draw(t, "seconds")) * time.Second)
 			},

@@ -42,6 +42,12 @@ type Store interface {
 
 	Replies(limit int) ([]checks.Reply, error)
 	ReplyDone(ctx context.Context, delivery string) error
+
+	Reserve(ctx context.Context, p checks.Publication, floor int64, version func(number int64) (string, error)) (checks.Publication, error)
+	Published(ctx context.Context, p checks.Publication) error
+	LastPublished(repo int64, pkg string) (p checks.Publication, found bool, err error)
+	Publications(repo int64, pkg string, limit int) ([]checks.Publication, error)
+	Owed(repo int64) ([]checks.Publication, error)
 }
 
 // Open opens the store that lives in dir, an empty folder the first time. now
@@ -65,6 +71,9 @@ func Run(t *testing.T, open Open) {
 		{"Outbox", testOutbox},
 		{"Replies", testReplies},
 		{"Moves", testMoves},
+		{"Publications", testPublications},
+		{"PublicationRefusals", testPublicationRefusals},
+		{"PublicationNumbers", testPublicationNumbers},
 		{"Reopen", testReopen},
 		{"Context", testContext},
 		{"Concurrency", testConcurrency},
