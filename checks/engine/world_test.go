@@ -48,7 +48,7 @@ func (s *source) Ask(_ context.Context, ev checks.Event) (engine.Facts, error) {
 	return engine.Facts{Permission: checks.PermissionWrite}, nil
 }
 
-func (s *source) Load(_ context.Context, ev checks.Event) (checks.Change, error) {
+func (s *source) Load(ctx context.Context, ev checks.Event) (checks.Change, error) {
 	s.mu.Lock()
 	gate := s.gates[ev.HeadSHA]
 	s.mu.Unlock()
@@ -56,7 +56,11 @@ func (s *source) Load(_ context.Context, ev checks.Event) (checks.Change, error)
 		s.mu.Lock()
 		s.entered[ev.HeadSHA] = true
 		s.mu.Unlock()
-		<-gate
+		select {
+		case <-gate:
+		case <-ctx.Done():
+			return checks.Change{}, ctx.Err()
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/bmatcuk/doublestar/v4"
 )
@@ -138,7 +139,8 @@ func (p *packer) add(name string, d fs.DirEntry, err error) error {
 	case p.ctx.Err() != nil:
 		return p.ctx.Err()
 	case name == ".":
-		return nil
+		// BuildKit knows a tar by its first 1,024 bytes: no long header there.
+		return p.out.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: "./", Mode: 0o755, Format: tar.FormatUSTAR})
 	case ignored(p.rules, name) && !p.always[name] && !p.leadsToAlways(name):
 		if d.IsDir() && !p.keepsSome() {
 			return fs.SkipDir
@@ -149,7 +151,7 @@ func (p *packer) add(name string, d fs.DirEntry, err error) error {
 	if err != nil {
 		return err
 	}
-	h := &tar.Header{Name: name, Mode: int64(info.Mode().Perm()), ModTime: info.ModTime(), Format: tar.FormatPAX}
+	h := &tar.Header{Name: name, Mode: int64(info.Mode().Perm()), ModTime: info.ModTime().Truncate(time.Second)}
 	switch mode := info.Mode(); {
 	case mode.IsDir():
 		h.Typeflag, h.Name = tar.TypeDir, name+"/"

@@ -264,7 +264,7 @@ func folderFault(verb, key string, err error) error {
 		return checks.Errorf(checks.KindUnavailable, err, "The folder for published files took too long.")
 	case errors.Is(err, blob.ErrExists):
 		return checks.Errorf(checks.KindRefused, err, "The file %q is published already.", short(key))
-	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EISDIR), errors.Is(err, syscall.ENAMETOOLONG):
+	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EISDIR), errors.Is(err, fs.ErrExist), errors.Is(err, syscall.ENAMETOOLONG):
 		if verb == "read" || verb == "delete" {
 			return checks.Errorf(checks.KindNotFound, err, "There is no file %q.", short(key))
 		}

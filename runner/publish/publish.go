@@ -162,6 +162,13 @@ func checkFiles(files []File) error {
 		}
 		seen[f.Name] = true
 	}
+	for name := range seen {
+		for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+			if seen[dir] {
+				return refusedf("The release has the file %q and another in a folder of that name.", short(dir))
+			}
+		}
+	}
 	return nil
 }
 

@@ -23,7 +23,7 @@ const (
 	Deny          // status 403
 	Broken        // status 500 after half of the body was read
 	Lost          // the request is carried out, and the connection ends before its answer
-	Hanging       // no answer until the client gives up or the test ends
+	Hanging       // no answer until the client gives up, another fault is set or the test ends
 )
 
 // Proxy stands before a registry and does it harm.
@@ -33,6 +33,7 @@ type Proxy struct {
 
 	mu    sync.Mutex
 	fault func(*http.Request) Fault
+	freed chan struct{} // closed when the next fault is set
 	seen  []string
 }
 
@@ -42,14 +43,15 @@ func StartProxy(t testing.TB, target string) *Proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Proxy{}
+	p := &Proxy{freed: make(chan struct{})}
 	ended := make(chan struct{})
 	forward := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(&url.URL{Scheme: to.Scheme, Host: to.Host})
 		r.Out.Host = r.In.Host // links lead back here
 	}}
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch p.next(r) {
+		fault, freed := p.next(r)
+		switch fault {
 		case Down:
 			panic(http.ErrAbortHandler)
 		case Error:
@@ -69,6 +71,7 @@ func StartProxy(t testing.TB, target string) *Proxy {
 		case Hanging:
 			select {
 			case <-r.Context().Done():
+			case <-freed:
 			case <-ended:
 			}
 			panic(http.ErrAbortHandler)
@@ -88,7 +91,8 @@ func StartProxy(t testing.TB, target string) *Proxy {
 func (p *Proxy) Set(fault func(*http.Request) Fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.fault = fault
+	close(p.freed)
+	p.fault, p.freed = fault, make(chan struct{})
 }
 
 // Once does harm to the first request that matches.
@@ -103,14 +107,14 @@ func (p *Proxy) Once(fault Fault, match func(*http.Request) bool) {
 	})
 }
 
-func (p *Proxy) next(r *http.Request) Fault {
+func (p *Proxy) next(r *http.Request) (Fault, <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.seen = append(p.seen, r.Method+" "+r.URL.Path)
 	if p.fault == nil {
-		return None
+		return None, p.freed
 	}
-	return p.fault(r)
+	return p.fault(r), p.freed
 }
 
 // Seen are the methods and paths of all requests.

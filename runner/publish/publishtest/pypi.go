@@ -21,17 +21,20 @@ import (
 // tells it, and the simple repository API (PEP 503, PEP 691). It is strict: what
 // the descriptions do not allow is refused.
 type PyPI struct {
-	URL      string // of the simple index: .../simple/
-	Username string // "" lets everyone in
-	Password string
-	// HTML makes the index answer in HTML alone, NoHashes without hashes.
-	HTML, NoHashes bool
-	// Already is the status for a file that is there: 409 where it is 0.
-	Already int
+	URL string // of the simple index: .../simple/
 
 	mu      sync.Mutex
+	ways    Ways
 	files   []*PythonFile
 	uploads int
+}
+
+// Ways are the ways in which indexes differ.
+type Ways struct {
+	Username, Password string // "" lets everyone in
+	HTML               bool   // no JSON
+	NoHashes           bool   // files are listed without digests
+	Already            int    // the status for a file that is there: 409 where it is 0
 }
 
 // PythonFile is a file that the index took, with its form.
@@ -42,8 +45,8 @@ type PythonFile struct {
 }
 
 // StartPyPI starts an index, which ends with the test.
-func StartPyPI(t testing.TB) *PyPI {
-	p := &PyPI{}
+func StartPyPI(t testing.TB, ways Ways) *PyPI {
+	p := &PyPI{ways: ways}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /{$}", p.upload)
 	mux.HandleFunc("GET /simple/{project}/{$}", p.project)
@@ -52,6 +55,19 @@ func StartPyPI(t testing.TB) *PyPI {
 	t.Cleanup(s.Close)
 	p.URL = s.URL + "/simple/"
 	return p
+}
+
+// Set changes the ways of the index.
+func (p *PyPI) Set(ways Ways) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ways = ways
+}
+
+func (p *PyPI) now() Ways {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ways
 }
 
 // Files are what the index has, in the order of arrival.
@@ -71,7 +87,8 @@ func (p *PyPI) Uploads() int {
 func (p *PyPI) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, password, ok := r.BasicAuth()
-		if p.Username == "" || ok && user == p.Username && password == p.Password {
+		ways := p.now()
+		if ways.Username == "" || ok && user == ways.Username && password == ways.Password {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -113,8 +130,8 @@ func (p *PyPI) upload(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if slices.ContainsFunc(p.files, func(f *PythonFile) bool { return f.Name == file.Name }) {
-		if p.Already == http.StatusBadRequest {
-			http.Error(w, "File already exists. See https://pypi.org/help/#file-name-reuse for more information.", p.Already)
+		if p.ways.Already == http.StatusBadRequest {
+			http.Error(w, "File already exists. See https://pypi.org/help/#file-name-reuse for more information.", p.ways.Already)
 			return
 		}
 		http.Error(w, "Conflict", http.StatusConflict)
@@ -171,7 +188,7 @@ func wrong(form map[string][]string, file *PythonFile) string {
 			return "Invalid value for " + name
 		}
 	}
-	for _, name := range []string{"metadata_version", "name", "version", "filetype", "pyversion"} {
+	for _, name := range []string{"metadata_version", "name", "version", "filetype"} {
 		if one(name) == "" {
 			return "Field is missing: " + name
 		}
@@ -183,7 +200,11 @@ func wrong(form map[string][]string, file *PythonFile) string {
 		return "Invalid filename"
 	case !sdist && one("filetype") != "bdist_wheel":
 		return "Use a known file type."
-	case sdist != (one("pyversion") == "source") || sdist == strings.HasSuffix(file.Name, ".whl"):
+	case sdist == strings.HasSuffix(file.Name, ".whl"):
+		return "The file is of another type."
+	case !sdist && one("pyversion") == "":
+		return "Python version is required for binary distribution uploads."
+	case sdist && one("pyversion") != "" && one("pyversion") != "source":
 		return "Use 'source' as Python version for an sdist."
 	case dashes.ReplaceAllString(strings.ToLower(m[1]+m[4]), "-") != dashes.ReplaceAllString(strings.ToLower(one("name")), "-"):
 		return "Start filename for the project with its name."
@@ -212,11 +233,11 @@ func (p *PyPI) project(w http.ResponseWriter, r *http.Request) {
 		URL      string            `json:"url"`
 		Hashes   map[string]string `json:"hashes"`
 	}
-	files := []link{}
+	files, ways := []link{}, p.now()
 	for _, f := range p.Files() {
 		if dashes.ReplaceAllString(strings.ToLower(f.Form["name"][0]), "-") == project {
 			l := link{f.Name, "../../files/" + f.Name, map[string]string{}}
-			if sum := sha256.Sum256(f.Content); !p.NoHashes {
+			if sum := sha256.Sum256(f.Content); !ways.NoHashes {
 				l.Hashes["sha256"] = hex.EncodeToString(sum[:])
 			}
 			files = append(files, l)
@@ -227,7 +248,7 @@ func (p *PyPI) project(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	const kind = "application/vnd.pypi.simple.v1+json"
-	if !p.HTML && strings.Contains(r.Header.Get("Accept"), kind) {
+	if !ways.HTML && strings.Contains(r.Header.Get("Accept"), kind) {
 		w.Header().Set("Content-Type", kind)
 		_ = json.NewEncoder(w).Encode(map[string]any{"meta": map[string]string{"api-version": "1.0"}, "name": project, "files": files})
 		return
