@@ -81,13 +81,16 @@ func (s *Server) open(ctx context.Context, version string) (err error) {
 	if s.jobs, err = openJobs(ctx, cfg, s.store.InstanceID(), s.source, log); err != nil {
 		return err
 	}
+	if s.jobs.release, err = openReleases(cfg, s.store, s.jobs.Runner, log); err != nil {
+		return err
+	}
 	s.report = report.New(report.Options{
 		Store: s.store, Sink: hub, BaseURL: cfg.PublicURL, Log: log.With().Str("part", "report").Logger(),
 	})
 	s.replies = report.NewReplier(report.ReplierOptions{Store: s.store, Sink: hub, Log: log.With().Str("part", "replies").Logger()})
 	policy := policies(cfg)
 	s.engine = engine.New(engine.Options{
-		Store: s.store, Source: &changes{source: s.source, hub: hub, policy: policy, inferrer: infer.New()}, Runner: s.jobs,
+		Store: s.store, Source: &changes{source: s.source, hub: hub, policy: policy, releases: s.jobs.release, inferrer: infer.New()}, Runner: s.jobs,
 		Slots: cfg.Runner.Slots, Drain: drain, Policy: policy, Forget: s.forget,
 		Report: func() { s.report.Wake(); s.replies.Wake() }, Log: log.With().Str("part", "engine").Logger(),
 	})

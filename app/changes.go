@@ -45,6 +45,7 @@ type changes struct {
 	source    *source.Source
 	hub       hub // nil in tests that need no GitHub
 	policy    func(checks.Repo) checks.Policy
+	releases  *releases // nil where nothing is published
 	manifests manifests
 	inferrer  *infer.Inferrer
 }
@@ -85,6 +86,11 @@ func (c *changes) Load(ctx context.Context, ev checks.Event) (checks.Change, err
 		return checks.Change{}, err
 	}
 	answers.fill(c, &ch, ev)
+	if c.releases != nil && ev.Push != nil && ch.Policy.Publishes(ev.Push) && ch.Manifest != nil {
+		if ch.Releases, err = c.releases.plan(ev.Repo, ch, loaded.Tree()); err != nil {
+			return checks.Change{}, err
+		}
+	}
 	return ch, nil
 }
 

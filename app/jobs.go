@@ -20,6 +20,7 @@ import (
 type jobs struct {
 	*runner.Runner
 	sandbox *docker.Sandbox
+	release *releases
 	logDir  string
 	log     zerolog.Logger
 
@@ -81,10 +82,13 @@ func (j *jobs) tidy(ctx context.Context) {
 
 // Run waits for no engine: while one is missing the job is to be tried again.
 func (j *jobs) Run(ctx context.Context, run checks.Run, job checks.Job) (checks.Result, error) {
-	if job.Package.TestType != checks.TestNone {
+	if job.Package.TestType != checks.TestNone || job.Release != nil {
 		if err := j.Ready(ctx); err != nil {
 			return checks.Result{}, err
 		}
+	}
+	if job.Release != nil {
+		return j.release.run(ctx, run, job)
 	}
 	return j.Runner.Run(ctx, run, job)
 }

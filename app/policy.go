@@ -15,6 +15,7 @@ func policies(cfg configs.Config) func(checks.Repo) checks.Policy {
 		return checks.Policy{
 			Forks: checks.ForkPolicy(e.Forks), Drafts: checks.DraftPolicy(e.Drafts),
 			Branches: e.Push, Tags: e.Tags, FullLabel: e.FullLabel,
+			Publish: cfg.Publish.Storage != nil || len(cfg.Registries) > 0,
 		}
 	}
 }

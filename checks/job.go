@@ -83,11 +83,11 @@ func (id JobID) String() string { return id.Run + "/" + id.Package }
 
 // Job is one package of a run and how far it got.
 type Job struct {
-	Run      string    `json:"run"`
-	Package  Package   `json:"package"`
-	Index    int       `json:"index"` // its place in the plan's dependency order
-	Needs    []string  `json:"needs,omitempty"`
-	Reasons  []Reason  `json:"reasons,omitempty"`
+	Run     string   `json:"run"`
+	Package Package  `json:"package"`
+	Index   int      `json:"index"` // its place in the plan's dependency order
+	Needs   []string `json:"needs,omitempty"`
+	Reasons []Reason `json:"reasons,omitempty"`
 	// Release is set on a job that publishes; its Package then bears the name
 	// of the check, see ReleaseName.
 	Release  *Release  `json:"release,omitempty"`

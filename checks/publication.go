@@ -60,4 +60,7 @@ type Releases struct {
 	// Last are the keys that they were last published with; a package that
 	// never was is not in it.
 	Last map[string]string
+	// Refused says why a package that would be published has no registry, in
+	// a sentence.
+	Refused map[string]string
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,11 +33,11 @@ const headingMark = "\x1b[1;36m==>\x1b[0m "
 // LogPath is the file beneath dir that holds the log of a job.
 func LogPath(dir string, id checks.JobID) (string, error) {
 	for _, name := range []string{id.Run, id.Package} {
-		if name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\\\x00") {
+		if name == "" || name == "." || name == ".." || strings.ContainsAny(name, "\\\x00") {
 			return "", fmt.Errorf("name log of job %q: %q cannot be a file name", id, name)
 		}
 	}
-	return filepath.Join(dir, id.Run, id.Package+".log"), nil
+	return filepath.Join(dir, url.PathEscape(id.Run), url.PathEscape(id.Package)+".log"), nil
 }
 
 // Log is a job's log file while the job runs. Each line of the file is a

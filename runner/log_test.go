@@ -22,7 +22,10 @@ func TestLogPath(t *testing.T) {
 	if err != nil || got != "/logs/r1/web-front.log" {
 		t.Errorf("got %q, %v", got, err)
 	}
-	for _, id := range []checks.JobID{{Run: "", Package: "p"}, {Run: "..", Package: "p"}, {Run: "r", Package: "../x"}, {Run: "r", Package: "a\x00b"}} {
+	if got, err := runner.LogPath("/logs", checks.JobID{Run: "r1", Package: checks.ReleaseName("lib")}); err != nil || got != "/logs/r1/lib%20%2F%20publish.log" {
+		t.Errorf("of a release: %q, %v", got, err)
+	}
+	for _, id := range []checks.JobID{{Run: "", Package: "p"}, {Run: "..", Package: "p"}, {Run: "r", Package: "a\x00b"}} {
 		if got, err := runner.LogPath("/logs", id); err == nil {
 			t.Errorf("%q became the path %q", id, got)
 		}

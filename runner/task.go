@@ -21,7 +21,7 @@ var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 func taskOf(run checks.Run, job checks.Job) Task {
 	p := job.Package
 	t := Task{
-		Job: job.ID(), Dir: p.Dir, Image: p.Image, Env: envOf(run, p),
+		Job: job.ID(), Dir: p.Dir, Image: p.Image, Env: envOf(run, job),
 		Timeout: p.Timeout, Network: p.Network, Resources: p.Resources,
 	}
 	switch p.TestType {
@@ -35,7 +35,11 @@ func taskOf(run checks.Run, job checks.Job) Task {
 
 // envOf is the package's own environment beneath what Loktar promises. Names
 // that begin with LOKTAR are Loktar's, whatever the package says.
-func envOf(run checks.Run, p checks.Package) map[string]string {
+func envOf(run checks.Run, job checks.Job) map[string]string {
+	p := job.Package
+	if job.Release != nil {
+		p.Name = job.Release.Package
+	}
 	env := map[string]string{"CI": "true", "HOME": "/root"}
 	for name, value := range p.Env {
 		if !reserved(name) {

@@ -137,6 +137,35 @@ func (s *Store) Published(ctx context.Context, p checks.Publication) error {
 	return nil
 }
 
+// Built notes what the reserved publication p consists of: p.Items are its
+// files, which the caller keeps until it is published. So whoever died on the
+// way publishes the same bytes. What was noted before is replaced; of a
+// publication that is done nothing changes. The errors are those of Published.
+func (s *Store) Built(ctx context.Context, p checks.Publication) error {
+	err := checkPublication(p)
+	if err == nil {
+		err = s.writer.do(ctx, func(tx *bolt.Tx) error {
+			r, found, err := publicationOf(tx, p)
+			switch {
+			case err != nil:
+				return err
+			case !found:
+				return checks.Errorf(checks.KindNotFound, nil, "Version %q of package %s was never reserved.", p.Version, p.Package)
+			case r.Version != p.Version:
+				return checks.Errorf(checks.KindRefused, nil, "What commit %s publishes of package %s has version %q, not %q.", r.Commit, p.Package, r.Version, p.Version)
+			case r.State == checks.PublicationDone:
+				return nil
+			}
+			r.Items = p.Items
+			return putJSON(tx.Bucket(bucketPublications), be(packageKey(p.Repo, p.Package), uint64(r.Number)), r)
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("note what version %.100q of %.100q is made of: %w", p.Version, p.Package, err)
+	}
+	return nil
+}
+
 func (s *Store) published(tx *bolt.Tx, p checks.Publication) error {
 	r, found, err := publicationOf(tx, p)
 	prefix := packageKey(p.Repo, p.Package)

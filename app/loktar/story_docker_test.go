@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -69,4 +70,21 @@ func (w *world) mirrors(ts *testscript.TestScript, _ bool, args []string) {
 		entries, err := os.ReadDir(filepath.Join(w.work, ".data", "git", "mirrors"))
 		return err == nil && strconv.Itoa(len(entries)) == args[0]
 	})
+}
+
+// published PATH REGEXP: the storage holds a file with such content; with "!",
+// it has nothing of that name.
+func (w *world) published(ts *testscript.TestScript, neg bool, args []string) {
+	path := filepath.Join(w.work, ".published", filepath.FromSlash(args[0]))
+	if neg {
+		if _, err := os.Stat(path); err == nil {
+			ts.Fatalf("%s is published", args[0])
+		}
+		return
+	}
+	b, err := os.ReadFile(path)
+	ts.Check(err)
+	if !regexp.MustCompile(args[1]).Match(b) {
+		ts.Fatalf("%s holds %q", args[0], b)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/url"
 	"os"
 	"path"
 )
@@ -23,7 +24,7 @@ type dirLogs string
 func (d dirLogs) Open(run, pkg string) (io.ReadSeekCloser, error) {
 	// The names are valid already; OpenInRoot holds even when they are not,
 	// and against links.
-	f, err := os.OpenInRoot(string(d), path.Join(run, pkg+".log"))
+	f, err := os.OpenInRoot(string(d), path.Join(url.PathEscape(run), url.PathEscape(pkg)+".log"))
 	if err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/dudesons/loktar/checks"
@@ -50,7 +51,7 @@ func (s *server) raw(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Query().Has("download") {
 		how = "attachment"
 	}
-	name := id.Run + "-" + id.Package + ".log"
+	name := id.Run + "-" + strings.ReplaceAll(id.Package, " / ", "-") + ".log"
 	h := w.Header()
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("Content-Disposition", how+`; filename="`+name+`"`)

@@ -1,10 +1,12 @@
 package plan
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/dudesons/loktar/checks"
 	"github.com/dudesons/loktar/checks/graph"
+	"github.com/dudesons/loktar/checks/markdown"
 )
 
 // owe adds a job for each package whose present state is not published.
@@ -14,6 +16,11 @@ import (
 func owe(p *checks.Plan, g *graph.Graph, ch checks.Change) {
 	if ch.Releases == nil {
 		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(ch.Releases.Refused)) {
+		if len(p.Warnings) < maxWarnings {
+			p.Warnings = append(p.Warnings, markdown.Plain(name+" is not published: "+ch.Releases.Refused[name], maxWarning))
+		}
 	}
 	owed := map[string]bool{}
 	for _, pkg := range ch.Manifest.Packages {

@@ -14,10 +14,16 @@ func title(j checks.Job) string {
 	case checks.StateQueued:
 		return "Waiting for its turn"
 	case checks.StateRunning:
+		if j.Release != nil {
+			return "Building and publishing " + j.Release.Package
+		}
 		return "Running " + command(j.Package)
 	}
 	switch j.Result.Outcome {
 	case checks.OutcomePassed:
+		if j.Release != nil {
+			return "Published version " + j.Result.Version
+		}
 		if j.Package.TestType == checks.TestNone {
 			return "Nothing to run: its test_type is no-test"
 		}
@@ -27,6 +33,9 @@ func title(j checks.Job) string {
 	case checks.OutcomeTimedOut:
 		return after("Timed out after", j)
 	case checks.OutcomeErrored:
+		if j.Release != nil && j.Result.Version != "" {
+			return "Version " + j.Result.Version + " is not published yet"
+		}
 		return "Loktar could not run this"
 	case checks.OutcomeHeldBack:
 		return "Not run: " + j.Result.Blame + " did not pass"

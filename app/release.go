@@ -1,0 +1,200 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/checks/keys"
+	"github.com/dudesons/loktar/configs"
+	"github.com/dudesons/loktar/runner"
+	"github.com/dudesons/loktar/runner/publish"
+	"github.com/dudesons/loktar/runner/source"
+	"github.com/dudesons/loktar/store"
+	"github.com/dudesons/loktar/store/blob"
+)
+
+// releases publishes packages: it plans what is owed, and carries out the jobs
+// that publish. A version is reserved before anything is built, and what was
+// built is kept before anything is uploaded; so whoever dies on the way
+// publishes the same bytes under the same version.
+type releases struct {
+	cfg    configs.Config
+	store  *store.Store
+	runner *runner.Runner
+	blobs  blob.Blobs
+	log    zerolog.Logger
+}
+
+func openReleases(cfg configs.Config, s *store.Store, r *runner.Runner, log zerolog.Logger) (*releases, error) {
+	dir, err := blob.OpenDir(filepath.Join(cfg.DataDir, "built"))
+	if err != nil {
+		return nil, err
+	}
+	return &releases{cfg: cfg, store: s, runner: r, blobs: blob.Blobs{Bucket: dir, Limit: runner.DefaultArtifactBytes}, log: log.With().Str("part", "releases").Logger()}, nil
+}
+
+// plan tells which packages are published and which were, in the tree to test.
+func (r *releases) plan(repo checks.Repo, ch checks.Change, t *source.Tree) (*checks.Releases, error) {
+	out := &checks.Releases{Keys: map[string]string{}, Last: map[string]string{}, Refused: map[string]string{}}
+	all, err := keys.Of(ch.Manifest, keyTree{t}, keys.Options{Links: ch.Links})
+	if err != nil {
+		return nil, fmt.Errorf("work out what packages are made of: %w", err)
+	}
+	for _, pkg := range ch.Manifest.Packages {
+		if !published(pkg) {
+			continue
+		}
+		if _, err := r.registry(repo, pkg); err != nil {
+			out.Refused[pkg.Name] = err.Error()
+			continue
+		}
+		out.Keys[pkg.Name] = all[pkg.Name]
+		last, found, err := r.store.LastPublished(repo.ID, pkg.Name)
+		if err != nil {
+			return nil, fmt.Errorf("read what was published: %w", err)
+		}
+		if found {
+			out.Last[pkg.Name] = contentOf(last.Key)
+		}
+	}
+	return out, nil
+}
+
+// published reports whether a package of this kind is published.
+func published(pkg checks.Package) bool {
+	switch pkg.PkgType {
+	case "whl", "jar", "file":
+		return true
+	}
+	return false
+}
+
+// A publication's key is the package's own and the version that it follows:
+// what is brought back to an earlier state is published anew.
+func keyAfter(content string, last checks.Publication) string { return content + "@" + last.Version }
+
+func contentOf(key string) string {
+	content, _, _ := strings.Cut(key, "@")
+	return content
+}
+
+// run carries out a job that publishes.
+func (r *releases) run(ctx context.Context, run checks.Run, job checks.Job) (checks.Result, error) {
+	pkg := job.Package
+	pkg.Name = job.Release.Package
+	last, found, err := r.store.LastPublished(run.Repo.ID, pkg.Name)
+	if err != nil {
+		return checks.Result{}, fmt.Errorf("read what was published: %w", err)
+	}
+	if found && contentOf(last.Key) == job.Release.Key {
+		return checks.Result{Outcome: checks.OutcomePassed, Version: last.Version, Items: last.Items, Detail: "It was published before, as version " + last.Version + "."}, nil
+	}
+	to, closer, err := r.publisher(run.Repo, pkg)
+	if err != nil {
+		return checks.Result{}, err
+	}
+	defer closer()
+	highest, err := to.Highest(ctx, pkg)
+	if err != nil {
+		return r.owed(pkg, "", err)
+	}
+	pub, err := r.reserve(ctx, run, job, pkg, last, highest)
+	if err != nil {
+		return checks.Result{}, err
+	}
+	if len(pub.Items) == 0 {
+		result, err := r.build(ctx, run, job, &pub)
+		if err != nil || result.Outcome != checks.OutcomePassed {
+			return result, err
+		}
+	}
+	done, err := to.Publish(ctx, publish.Release{
+		Repo: run.Repo, Package: pkg, Version: pub.Version, Commit: pub.Commit, Branch: run.Push.Branch(), Files: r.files(ctx, pub.Items),
+	})
+	if err != nil {
+		return r.owed(pkg, pub.Version, err)
+	}
+	pub.Items = done.Items
+	if err := r.store.Published(ctx, pub); err != nil {
+		return checks.Result{}, err
+	}
+	r.log.Info().Str("repo", run.Repo.FullName()).Str("package", pkg.Name).Str("version", pub.Version).Msg("published")
+	return checks.Result{Outcome: checks.OutcomePassed, Version: pub.Version, Items: done.Items}, nil
+}
+
+// reserve takes the version, or finds the one that was taken for this state.
+func (r *releases) reserve(ctx context.Context, run checks.Run, job checks.Job, pkg checks.Package, last checks.Publication, highest int64) (checks.Publication, error) {
+	text, err := publish.ReadTemplate(pkg.BuildInfo.Version, func(string) ([]byte, error) {
+		return nil, errors.New("versions in files are not read")
+	})
+	if err != nil {
+		return checks.Publication{}, err
+	}
+	template, err := publish.ParseTemplate(pkg.PkgType, text)
+	if err != nil {
+		return checks.Publication{}, err
+	}
+	now := time.Now()
+	return r.store.Reserve(ctx, checks.Publication{
+		Repo: run.Repo.ID, Package: pkg.Name, Key: keyAfter(job.Release.Key, last), Commit: run.HeadSHA, Run: run.ID,
+	}, highest, func(number int64) (string, error) {
+		return template.Version(publish.ValuesAt(number, now, run.HeadSHA))
+	})
+}
+
+// build runs the release steps and keeps what they made.
+func (r *releases) build(ctx context.Context, run checks.Run, job checks.Job, pub *checks.Publication) (checks.Result, error) {
+	result, err := r.runner.Release(ctx, run, job, runner.ReleaseOptions{
+		Version: pub.Version,
+		Collect: func(ctx context.Context, name string, _ int64, _ fs.FileMode, open func() (io.ReadCloser, error)) error {
+			content, err := open()
+			if err != nil {
+				return err
+			}
+			defer content.Close()
+			digest, size, err := r.blobs.Add(ctx, content)
+			if err != nil {
+				return err
+			}
+			pub.Items = append(pub.Items, checks.PublishedItem{Name: name, SHA256: string(digest), Size: size})
+			return nil
+		},
+	})
+	if err != nil || result.Outcome != checks.OutcomePassed {
+		return result, err
+	}
+	return result, r.store.Built(ctx, *pub)
+}
+
+// files are what was built, read from where it is kept.
+func (r *releases) files(ctx context.Context, items []checks.PublishedItem) []publish.File {
+	out := make([]publish.File, len(items))
+	for i, item := range items {
+		out[i] = publish.File{Name: item.Name, Size: item.Size, SHA256: item.SHA256, Open: func() (io.ReadCloser, error) {
+			content, _, err := r.blobs.Open(ctx, blob.Digest(item.SHA256))
+			return content, err
+		}}
+	}
+	return out
+}
+
+// owed is the end of a publication that the registry did not take. It is done
+// at the next chance: a merge, or a re-run of its check. A registry that does
+// not answer is no reason for other jobs to wait.
+func (r *releases) owed(pkg checks.Package, version string, err error) (checks.Result, error) {
+	if checks.KindOf(err) != checks.KindUnavailable {
+		return checks.Result{}, err
+	}
+	r.log.Warn().Err(err).Str("package", pkg.Name).Str("version", version).Msg("the registry is away; the package stays owed")
+	return checks.Result{Outcome: checks.OutcomeErrored, Version: version,
+		Detail: checks.PublicText(err, "The registry does not answer.") + " The package stays owed: the next merge publishes it, or a re-run of this check."}, nil
+}
