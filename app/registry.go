@@ -28,12 +28,18 @@ func (r *releases) registry(repo checks.Repo, pkg checks.Package) (configs.Regis
 	return reg, err
 }
 
-// publisher is the way to a package's registry, until it is closed.
-func (r *releases) publisher(repo checks.Repo, pkg checks.Package) (to publish.Publisher, done func(), err error) {
-	reg, err := r.registry(repo, pkg)
+// publisher is the way to a package's registry, until it is closed. What
+// build_info says of the place has chosen the registry, and counts no further:
+// it is taken out of pkg.
+func (r *releases) publisher(repo checks.Repo, pkg *checks.Package) (to publish.Publisher, done func(), err error) {
+	reg, err := r.registry(repo, *pkg)
 	if err != nil {
 		return nil, nil, err
 	}
+	if pkg.BuildInfo.Prefix != "" && reg.Folder == "" {
+		return nil, nil, checks.Errorf(checks.KindConfig, nil, "`build_info.prefix` cannot be used in a registry that several repositories may publish to. Take it out.")
+	}
+	pkg.BuildInfo.Index, pkg.BuildInfo.Bucket, pkg.BuildInfo.RegistryPrefix = "", "", ""
 	switch reg.Type {
 	case configs.RegistryPyPI:
 		return publish.NewPyPI(publish.PyPIOptions{Index: reg.URL, Credentials: func(context.Context, string) (publish.Credential, error) {

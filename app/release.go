@@ -98,7 +98,7 @@ func (r *releases) run(ctx context.Context, run checks.Run, job checks.Job) (che
 	if found && contentOf(last.Key) == job.Release.Key {
 		return checks.Result{Outcome: checks.OutcomePassed, Version: last.Version, Items: last.Items, Detail: "It was published before, as version " + last.Version + "."}, nil
 	}
-	to, closer, err := r.publisher(run.Repo, pkg)
+	to, closer, err := r.publisher(run.Repo, &pkg)
 	if err != nil {
 		return checks.Result{}, err
 	}
@@ -134,7 +134,7 @@ func (r *releases) run(ctx context.Context, run checks.Run, job checks.Job) (che
 // reserve takes the version, or finds the one that was taken for this state.
 func (r *releases) reserve(ctx context.Context, run checks.Run, job checks.Job, pkg checks.Package, last checks.Publication, highest int64) (checks.Publication, error) {
 	text, err := publish.ReadTemplate(pkg.BuildInfo.Version, func(string) ([]byte, error) {
-		return nil, errors.New("versions in files are not read")
+		return nil, errors.New("versions that stand in files are not read yet")
 	})
 	if err != nil {
 		return checks.Publication{}, err

@@ -19,7 +19,7 @@ var notYet = []struct {
 	{"concurrency", "", "packages of one group may run at once"},
 	{"sandbox", "repository", "the steps see the whole repository"},
 	{"git", "", "the steps see no .git folder"},
-	{"artifacts", "", "nothing is kept"},
+	{"artifacts", "", "files are kept of releases alone"},
 	{"reports", "", "no annotations are made from them"},
 	{"retries", "0", "a job that could not be run is tried again only when the Docker engine was away"},
 	{"retry_failures", "", "a test that failed is not tried again"},
