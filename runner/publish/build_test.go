@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -35,6 +36,7 @@ func TestBuildImage(t *testing.T) {
 				"Dockerfile": "FROM " + base + "\nARG LOKTAR_VERSION\nARG COLOR\nLABEL " + publish.LabelVersion + "=lie\nCOPY . /app/\n" +
 					"RUN echo \"building $LOKTAR_VERSION in $COLOR\" && ls -A /app\nCMD [\"/bin/cat\", \"/app/data\"]\n",
 				".dockerignore": "secret*\n!secret-not\n", "data": "content", "secret": "x", "secret-not": "y",
+				"fresh": rand.Text(), // builders keep what they built from the same files
 			})
 			var log bytes.Buffer
 			id, err := publish.BuildImage(t.Context(), engine, publish.Build{Dir: dir, Release: r, Log: &log, Classic: classic})
@@ -58,7 +60,7 @@ func TestBuildImage(t *testing.T) {
 				t.Errorf("the image says %q", got)
 			}
 
-			write(t, dir, map[string]string{"Dockerfile": "FROM " + base + "\nRUN echo oh no; exit 3\n"})
+			write(t, dir, map[string]string{"Dockerfile": "FROM " + base + "\nRUN echo oh no " + rand.Text() + "; exit 3\n"})
 			log.Reset()
 			_, err = publish.BuildImage(t.Context(), engine, publish.Build{Dir: dir, Release: r, Log: &log, Classic: classic})
 			wantKind(t, err, checks.KindRefused)

@@ -33,13 +33,10 @@ func openSession(ctx context.Context, engine *client.Client) (id string, err err
 	var protocols http.Protocols
 	protocols.SetUnencryptedHTTP2(true)
 	server := &http.Server{Handler: http.HandlerFunc(answerCall), Protocols: &protocols}
-	stop := context.AfterFunc(ctx, func() {
+	go func() {
+		_ = server.Serve(&oneConn{conn: conn, done: ctx.Done()}) // until ctx ends
 		server.Close()
 		conn.Close()
-	})
-	go func() {
-		defer stop()
-		_ = server.Serve(&oneConn{conn: conn, done: ctx.Done()})
 	}()
 	return id, nil
 }
@@ -104,25 +101,28 @@ func (p *progress) trace(message []byte) {
 
 func (p *progress) vertex(message []byte) {
 	var name, failed string
-	cached := false
+	cached, started := false, false
 	_ = fields(message, func(number int, value []byte) {
 		switch number {
 		case 3:
 			name = string(value)
 		case 4:
 			cached = len(value) > 0 && value[0] != 0
+		case 5:
+			started = true
 		case 7:
 			failed = string(value)
 		}
 	})
-	if strings.HasPrefix(name, "[internal]") {
+	switch {
+	case !started && !cached, strings.HasPrefix(name, "[internal]"), p.names[name]:
 		name = ""
-	}
-	if cached {
+	case cached:
+		p.names[name] = true
 		name += " (cached)"
 	}
 	for _, line := range []string{name, failed} {
-		if line = strings.TrimSpace(line); line != "" && line != "(cached)" && !p.names[line] && len(p.names) < 10_000 {
+		if line = strings.TrimSpace(line); line != "" && !p.names[line] && len(p.names) < 10_000 {
 			p.names[line] = true
 			p.write(line + "\n")
 		}

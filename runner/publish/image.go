@@ -237,7 +237,7 @@ func (m *remoteImages) pushFault(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return m.unreached(ctx, err, "push image")
-	case has("unauthorized", "denied:", "access denied", "no basic auth credentials", "authentication required", "403 forbidden"):
+	case has("unauthorized", "denied:", "access denied", "no basic auth credentials", "authentication required", "403 forbidden", "http 403", "http 401"):
 		return m.denied(err)
 	case has("server gave http response to https client"):
 		return checks.Errorf(checks.KindConfig, err, "The Docker engine will not speak HTTP without TLS with %s. Add it to the engine's insecure-registries, or give it a certificate.", m.host)

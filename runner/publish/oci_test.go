@@ -30,7 +30,7 @@ func imageRelease(t *testing.T, engine *client.Client, host, version string) pub
 	t.Helper()
 	// Tests share the engine: none may take another's image for its own.
 	r := release("docker", "Pet_API", version)
-	r.Repo.Name = strings.ToLower(strings.NewReplacer("/", "-", " ", "-").Replace(t.Name()))
+	r.Repo.Name = strings.ToLower(strings.NewReplacer("/", "-", "_", "-", ",", "").Replace(t.Name()))
 	r.Package.BuildInfo.RegistryPrefix = host + "/team"
 	r.Package.BuildInfo.ExtraVersions = []string{"stable"}
 	return built(t, engine, r)

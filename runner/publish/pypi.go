@@ -272,21 +272,19 @@ func (x *pythonIndex) send(ctx context.Context, d *distribution) error {
 	pr, pw := io.Pipe()
 	form := multipart.NewWriter(pw)
 	written := make(chan error, 1)
-	go func() {
-		err := writeForm(form, d, sums)
-		written <- err
-		pw.CloseWithError(err)
-	}()
 	defer pr.Close()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, x.upload.String(), pr)
 	if err != nil {
-		pr.Close()
-		<-written
 		return fmt.Errorf("%s: %w", doing, x.cred.hideError(err))
 	}
 	req.Header.Set("Content-Type", form.FormDataContentType())
 	req.Header.Set("User-Agent", "loktar")
 	x.authorize(req)
+	go func() {
+		err := writeForm(form, d, sums)
+		written <- err
+		pw.CloseWithError(err)
+	}()
 	resp, err := x.client.Do(req)
 	pr.Close()
 	if failed := <-written; failed != nil && !errors.Is(failed, io.ErrClosedPipe) {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html"
 	"io"
@@ -148,7 +149,7 @@ func readForm(r *http.Request) (map[string][]string, *PythonFile, error) {
 	form, file := map[string][]string{}, (*PythonFile)(nil)
 	for {
 		part, err := parts.NextPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return form, file, nil
 		}
 		if err != nil {

@@ -3,6 +3,7 @@
 package publishtest
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -49,7 +50,7 @@ func StartRegistry(t testing.TB, htpasswd string) Registry {
 			t.Fatal(err)
 		}
 		out := &strings.Builder{}
-		cmd := exec.Command(tool, "serve", file)
+		cmd := exec.CommandContext(context.Background(), tool, "serve", file)
 		cmd.Stdout, cmd.Stderr = out, out
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
@@ -77,7 +78,11 @@ func StartRegistry(t testing.TB, htpasswd string) Registry {
 func answers(url string, ended <-chan struct{}) bool {
 	client := &http.Client{Timeout: time.Second}
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
-		if resp, err := client.Get(url); err == nil {
+		req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, url, nil)
+		if err != nil {
+			return false
+		}
+		if resp, err := client.Do(req); err == nil {
 			resp.Body.Close()
 			return true
 		}
@@ -91,7 +96,7 @@ func answers(url string, ended <-chan struct{}) bool {
 }
 
 func freeAddress(t testing.TB) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
