@@ -105,7 +105,7 @@ func (r *releases) run(ctx context.Context, run checks.Run, job checks.Job) (che
 	defer closer()
 	highest, err := to.Highest(ctx, pkg)
 	if err != nil {
-		return r.owed(pkg, "", err)
+		return r.owed(ctx, pkg, "", err)
 	}
 	pub, err := r.reserve(ctx, run, job, pkg, last, highest)
 	if err != nil {
@@ -121,7 +121,7 @@ func (r *releases) run(ctx context.Context, run checks.Run, job checks.Job) (che
 		Repo: run.Repo, Package: pkg, Version: pub.Version, Commit: pub.Commit, Branch: run.Push.Branch(), Files: r.files(ctx, pub.Items),
 	})
 	if err != nil {
-		return r.owed(pkg, pub.Version, err)
+		return r.owed(ctx, pkg, pub.Version, err)
 	}
 	pub.Items = done.Items
 	if err := r.store.Published(ctx, pub); err != nil {
@@ -189,8 +189,12 @@ func (r *releases) files(ctx context.Context, items []checks.PublishedItem) []pu
 
 // owed is the end of a publication that the registry did not take. It is done
 // at the next chance: a merge, or a re-run of its check. A registry that does
-// not answer is no reason for other jobs to wait.
-func (r *releases) owed(pkg checks.Package, version string, err error) (checks.Result, error) {
+// not answer is no reason for other jobs to wait. One that was stopped in
+// mid-upload is no fault of the registry's.
+func (r *releases) owed(ctx context.Context, pkg checks.Package, version string, err error) (checks.Result, error) {
+	if ctx.Err() != nil {
+		return checks.Result{Outcome: checks.OutcomeCancelled}, nil
+	}
 	if checks.KindOf(err) != checks.KindUnavailable {
 		return checks.Result{}, err
 	}

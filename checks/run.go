@@ -46,11 +46,12 @@ type Run struct {
 	Warnings     []string `json:"warnings,omitempty"`
 	Notes        []string `json:"notes,omitempty"`
 	// Remarks tell what people asked for that was not done, and why: the
-	// newest maxRemarks, oldest first, as plain text in one line each.
+	// newest MaxRemarks, oldest first, as plain text in one line each.
 	Remarks []string `json:"remarks,omitempty"`
 }
 
-const maxRemarks = 10
+// MaxRemarks is how many remarks a run keeps.
+const MaxRemarks = 10
 
 // Target is what the run is of.
 func (r *Run) Target() Target { return target(r.Repo.ID, r.PullRequest, r.Push, r.MergeGroup) }
@@ -65,7 +66,7 @@ func (r *Run) Remark(text string) {
 		return
 	}
 	all := append(slices.Clone(r.Remarks), text)
-	r.Remarks = all[max(0, len(all)-maxRemarks):]
+	r.Remarks = all[max(0, len(all)-MaxRemarks):]
 }
 
 // Done reports whether nothing of the run is left to do.

@@ -12,8 +12,9 @@ import (
 )
 
 // Latest is the newest run of t, by Seq, among those whose Outdated is empty,
-// with its repositories as Run tells them. found is false when there is none. A t without a pull number and a ref has
-// the runs that have neither, not all runs of its repository.
+// with its repositories as Run tells them. found is false when there is none.
+// A t without a pull number and a ref has the runs that have neither, not all
+// runs of its repository.
 func (s *Store) Latest(t checks.Target) (run checks.Run, found bool, err error) {
 	if len(t.Ref) > maxName {
 		return checks.Run{}, false, nil

@@ -146,15 +146,15 @@ func (w *world) count(_ *testscript.TestScript, _ bool, args []string) {
 }
 
 // get PATH STATUS [REGEXP]: a page of the server. PATH may be @NAME: the
-// details_url of the check run NAME, with what follows a blank appended.
+// details_url of the check run NAME; @NAME/log is its log.
 func (w *world) get(ts *testscript.TestScript, neg bool, args []string) {
 	path := args[0]
 	if name, ok := strings.CutPrefix(path, "@"); ok {
-		name, rest, _ := strings.Cut(name, "/")
+		name, log := strings.CutSuffix(name, "/log")
 		c := w.find(name, "completed")
 		path = strings.TrimPrefix(c.DetailsURL, w.url)
-		if rest != "" {
-			path += "/" + rest
+		if log {
+			path += "/log"
 		}
 	}
 	status, body, err := w.fetch(path)

@@ -94,16 +94,14 @@ func login(u checks.User) string {
 	return "somebody"
 }
 
-// remarks are the run's remarks, the newest maxRemarks of them.
+// remarks are the run's remarks, the newest of them.
 func remarks(run checks.Run) string {
-	all := run.Remarks[max(0, len(run.Remarks)-maxRemarks):]
+	all := run.Remarks[max(0, len(run.Remarks)-checks.MaxRemarks):]
 	if len(all) == 0 {
 		return ""
 	}
 	return "\n" + quotes("ℹ️", all) + "\n"
 }
-
-const maxRemarks = 10
 
 // quotes are texts as quoted lines with a mark before each.
 func quotes(mark string, texts []string) string {

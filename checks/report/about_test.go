@@ -130,7 +130,7 @@ func TestFork(t *testing.T) {
 
 func TestOnlyTheNewestRemarksAreListed(t *testing.T) {
 	run := checks.Run{Remarks: strings.Split("abcdefghijkl", "")}
-	if got := remarks(run); strings.Count(got, "ℹ️") != maxRemarks || !strings.Contains(got, "l\n") || strings.Contains(got, " b\n") {
+	if got := remarks(run); strings.Count(got, "ℹ️") != checks.MaxRemarks || !strings.Contains(got, "l\n") || strings.Contains(got, " b\n") {
 		t.Errorf("remarks:\n%s", got)
 	}
 }
