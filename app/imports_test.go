@@ -47,7 +47,7 @@ var arrows = []struct {
 	{"app/web", []string{"checks"}, "siblings under app do not import one another: app joins them"},
 	{"app/minihub", nil, "the stand-in for GitHub shares no code with what is tested against it"},
 	{"app/minihub/minihubtest", []string{"app/minihub"}, "a helper of tests"},
-	{"app", []string{"checks/...", "configs/...", "store", "runner/...", "app/webhook", "app/github", "app/web"}, "app is the composition root: the one place that sees all parts"},
+	{"app", []string{"checks/...", "configs/...", "store", "store/blob", "runner/...", "app/webhook", "app/github", "app/web"}, "app is the composition root: the one place that sees all parts"},
 	{"app/loktar", []string{"app", "app/demo", "configs/...", "checks"}, "the command line starts what app composed, and speaks of it in the domain's terms"},
 	{"app/demo", []string{"app", "app/minihub", "configs"}, "the demo is the real server beside the stand-in"},
 }
