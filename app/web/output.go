@@ -10,6 +10,7 @@ import (
 	"html/template"
 	"io"
 	"net/http"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -21,6 +22,7 @@ var files embed.FS
 
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"short":    short,
+	"segment":  url.PathEscape, // of a path: the name of a release holds a slash
 	"list":     list,
 	"trigger":  trigger,
 	"ref":      refOf,

@@ -103,7 +103,7 @@ func headers(next http.Handler) http.Handler {
 
 var (
 	runID       = regexp.MustCompile(`^[A-Za-z0-9]{1,64}$`)
-	packageName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
+	packageName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}( / publish)?$`)
 )
 
 // jobID reads the job that a request is about. What is not shaped like an id
