@@ -65,7 +65,8 @@ func (c *changes) said(ctx context.Context, ev checks.Event) <-chan answers {
 				return err
 			})
 		}
-		if pr := ev.PullRequest; pr != nil && pr.Fork() {
+		own := ev.PullRequest != nil && ev.PullRequest.Author == ev.Sender
+		if pr := ev.PullRequest; pr != nil && pr.Fork() && !own {
 			g.Go(func() (err error) {
 				a.sender, err = c.hub.Permission(ctx, ev.Installation, ev.Repo, ev.Sender)
 				return err
@@ -79,6 +80,9 @@ func (c *changes) said(ctx context.Context, ev checks.Event) <-chan answers {
 		}
 		if a.err = g.Wait(); a.err != nil {
 			a.err = fmt.Errorf("ask GitHub about the change: %w", a.err)
+		}
+		if own {
+			a.sender = a.author // one question answers for both
 		}
 		out <- a
 	}()

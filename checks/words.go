@@ -72,3 +72,6 @@ func (r *Run) button() string {
 	}
 	return "a button"
 }
+
+// ShortSHA is a commit's id as people are shown it; an empty one stays empty.
+func ShortSHA(sha string) string { return sha[:min(len(sha), 7)] }

@@ -14,7 +14,7 @@ const maxNames = 20
 
 // Started tells of a run that a comment asked for. jobs are all of its jobs.
 func Started(run checks.Run, jobs []*checks.Job) string {
-	at := "at " + markdown.Code(short(run.HeadSHA))
+	at := "at " + markdown.Code(checks.ShortSHA(run.HeadSHA))
 	if v := run.Verdict; v != nil {
 		return fmt.Sprintf("Nothing runs %s. %s. The check `%s` says more.", at, markdown.Text(v.Title), checks.AggregateName)
 	}
@@ -29,7 +29,7 @@ func Started(run checks.Run, jobs []*checks.Job) string {
 	}
 	text := fmt.Sprintf("Testing %s %s: %s. The check `%s` shows how it goes.", markdown.Count(len(names), "package"), at, list(names), checks.AggregateName)
 	if run.Outdated != "" {
-		text += fmt.Sprintf(" This commit is outdated: the pull request is at %s now.", markdown.Code(short(run.Outdated)))
+		text += fmt.Sprintf(" This commit is outdated: the pull request is at %s now.", markdown.Code(checks.ShortSHA(run.Outdated)))
 	}
 	return text
 }
@@ -45,7 +45,7 @@ func Cancelled(n int) string {
 // Reasons tells why a package is tested by run, or is not. jobs are all of
 // its jobs.
 func Reasons(run checks.Run, jobs []checks.Job, name string) string {
-	at := "at " + markdown.Code(short(run.HeadSHA))
+	at := "at " + markdown.Code(checks.ShortSHA(run.HeadSHA))
 	who := markdown.Code(markdown.Plain(name, 100))
 	i := slices.IndexFunc(jobs, func(j checks.Job) bool { return j.Package.Name == name })
 	switch {
@@ -81,5 +81,3 @@ func list(names []string) string {
 	}
 	return b.String()
 }
-
-func short(sha string) string { return sha[:min(len(sha), 7)] }

@@ -13,10 +13,10 @@ const maxName = 100
 
 // tested is which commit was tested, and as what.
 func tested(run checks.Run) string {
-	head := markdown.Code(short(run.HeadSHA))
+	head := markdown.Code(checks.ShortSHA(run.HeadSHA))
 	switch {
 	case run.PullRequest != nil && run.BaseSHA != "":
-		return fmt.Sprintf("%s merged into %s at %s", head, ref(run.PullRequest.Base.Branch), markdown.Code(short(run.BaseSHA)))
+		return fmt.Sprintf("%s merged into %s at %s", head, ref(run.PullRequest.Base.Branch), markdown.Code(checks.ShortSHA(run.BaseSHA)))
 	case run.PullRequest != nil:
 		return head
 	case run.MergeGroup != nil:
@@ -41,8 +41,6 @@ func target(g *checks.MergeGroup) string {
 
 func ref(name string) string { return markdown.Code(markdown.Plain(name, maxName)) }
 
-func short(sha string) string { return sha[:min(len(sha), 7)] }
-
 // titleSuffix is what the title of an aggregate says of its commit.
 func titleSuffix(run checks.Run) string {
 	s := ""
@@ -60,7 +58,7 @@ func outdated(run checks.Run) string {
 	if run.Outdated == "" {
 		return ""
 	}
-	return fmt.Sprintf("> This commit is outdated: the pull request is at %s now. What is reported here does not count there.\n\n", markdown.Code(short(run.Outdated)))
+	return fmt.Sprintf("> This commit is outdated: the pull request is at %s now. What is reported here does not count there.\n\n", markdown.Code(checks.ShortSHA(run.Outdated)))
 }
 
 // asked is who had the run made that took the place of another.
