@@ -32,6 +32,13 @@ type releases struct {
 	runner *runner.Runner
 	blobs  blob.Blobs
 	log    zerolog.Logger
+	at     func(step string) // tests hear of each step that is done; else nil
+}
+
+func (r *releases) did(step string) {
+	if r.at != nil {
+		r.at(step)
+	}
 }
 
 func openReleases(cfg configs.Config, s *store.Store, r *runner.Runner, log zerolog.Logger) (*releases, error) {
@@ -107,10 +114,12 @@ func (r *releases) run(ctx context.Context, run checks.Run, job checks.Job) (che
 	if err != nil {
 		return r.owed(ctx, pkg, "", err)
 	}
+	r.did("highest")
 	pub, err := r.reserve(ctx, run, job, pkg, last, highest)
 	if err != nil {
 		return checks.Result{}, err
 	}
+	r.did("reserved")
 	if len(pub.Items) == 0 {
 		result, err := r.build(ctx, run, job, &pub)
 		if err != nil || result.Outcome != checks.OutcomePassed {
@@ -123,10 +132,12 @@ func (r *releases) run(ctx context.Context, run checks.Run, job checks.Job) (che
 	if err != nil {
 		return r.owed(ctx, pkg, pub.Version, err)
 	}
+	r.did("uploaded")
 	pub.Items = done.Items
 	if err := r.store.Published(ctx, pub); err != nil {
 		return checks.Result{}, err
 	}
+	r.did("published")
 	r.log.Info().Str("repo", run.Repo.FullName()).Str("package", pkg.Name).Str("version", pub.Version).Msg("published")
 	return checks.Result{Outcome: checks.OutcomePassed, Version: pub.Version, Items: done.Items}, nil
 }
@@ -172,7 +183,12 @@ func (r *releases) build(ctx context.Context, run checks.Run, job checks.Job, pu
 	if err != nil || result.Outcome != checks.OutcomePassed {
 		return result, err
 	}
-	return result, r.store.Built(ctx, *pub)
+	r.did("built")
+	if err := r.store.Built(ctx, *pub); err != nil {
+		return checks.Result{}, err
+	}
+	r.did("kept")
+	return result, nil
 }
 
 // files are what was built, read from where it is kept.
@@ -180,6 +196,7 @@ func (r *releases) files(ctx context.Context, items []checks.PublishedItem) []pu
 	out := make([]publish.File, len(items))
 	for i, item := range items {
 		out[i] = publish.File{Name: item.Name, Size: item.Size, SHA256: item.SHA256, Open: func() (io.ReadCloser, error) {
+			r.did("opened " + item.Name)
 			content, _, err := r.blobs.Open(ctx, blob.Digest(item.SHA256))
 			return content, err
 		}}
