@@ -23,6 +23,9 @@ const (
 	// KindConfig: the operator has to mend the server's configuration or
 	// machine (image missing, disk full).
 	KindConfig
+	// KindAway: something outside that one job needs, as a registry, does not
+	// answer now. The job is to be tried again later, and no other waits for it.
+	KindAway
 	// KindMoved: the repository has another name by now. The event that tells
 	// of it may still be on its way.
 	KindMoved
@@ -38,6 +41,8 @@ func (k Kind) String() string {
 		return "refused"
 	case KindConfig:
 		return "configuration"
+	case KindAway:
+		return "away"
 	case KindMoved:
 		return "moved"
 	}

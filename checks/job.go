@@ -100,11 +100,23 @@ type Job struct {
 	// CarriedFrom is the earlier run whose result this is; such a job is
 	// done from the beginning and has its check run there.
 	CarriedFrom string `json:"carried_from,omitempty"`
+	// Wait is set once an attempt found something outside away; nil otherwise.
+	Wait *Wait `json:"wait,omitempty"`
 	// Doomed is set on a running job that is no longer wanted: the outcome
 	// it gets whatever its steps say.
 	Doomed Outcome `json:"doomed,omitempty"`
 	// Doom is the sentence that goes with Doomed.
 	Doom string `json:"doom,omitempty"`
+}
+
+// Wait says why a job is tried again later, and when.
+type Wait struct {
+	// Why is a sentence for the reader.
+	Why string `json:"why"`
+	// Since is when it was first tried in vain. It is not tried again before
+	// Until.
+	Since time.Time `json:"since"`
+	Until time.Time `json:"until"`
 }
 
 // ID is the job's name.
@@ -142,6 +154,21 @@ func (j *Job) Requeue() error {
 	return nil
 }
 
+// Postpone moves a running job back to queued, where it is not to start before
+// until: what it needs outside is away, for the reason why. A doomed job is
+// refused, as by Requeue.
+func (j *Job) Postpone(why string, now, until time.Time) error {
+	if err := j.Requeue(); err != nil {
+		return err
+	}
+	since := now
+	if j.Wait != nil {
+		since = j.Wait.Since
+	}
+	j.Wait = &Wait{Why: why, Since: since, Until: until}
+	return nil
+}
+
 // Finish ends a job that is not done. A doomed job ends as it was doomed to,
 // whatever r says.
 func (j *Job) Finish(r Result, now time.Time) error {
@@ -151,7 +178,7 @@ func (j *Job) Finish(r Result, now time.Time) error {
 	if j.Doomed != "" {
 		r = Result{Outcome: j.Doomed, Detail: j.Doom}
 	}
-	j.State, j.Result, j.Finished, j.Doomed, j.Doom = StateDone, r, now, "", ""
+	j.State, j.Result, j.Finished, j.Wait, j.Doomed, j.Doom = StateDone, r, now, nil, "", ""
 	return nil
 }
 
@@ -160,7 +187,7 @@ func (j *Job) Finish(r Result, now time.Time) error {
 func (j *Job) Drop(o Outcome, detail string, now time.Time) (running bool) {
 	switch j.State {
 	case StateQueued:
-		j.State, j.Result, j.Finished = StateDone, Result{Outcome: o, Detail: detail}, now
+		j.State, j.Result, j.Finished, j.Wait = StateDone, Result{Outcome: o, Detail: detail}, now, nil
 	case StateRunning:
 		if j.Doomed == "" {
 			j.Doomed, j.Doom = o, detail

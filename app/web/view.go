@@ -26,6 +26,9 @@ func stateOf(j checks.Job) state {
 		if len(j.Needs) > 0 {
 			s.Detail = "It starts when " + list(j.Needs) + " passed and there is a free slot."
 		}
+		if w := j.Wait; w != nil {
+			s.Detail = w.Why + " It is tried again after " + w.Until.UTC().Format("15:04:05 MST") + "."
+		}
 		return s
 	case j.State == checks.StateRunning && j.Doomed != "":
 		s.Label, s.Class, s.Detail = "Stopping", "busy", j.Doom

@@ -61,7 +61,9 @@ type Facts struct {
 type Runner interface {
 	// Run carries out one attempt of job and returns when nothing of it is
 	// left. The result is the verdict; an error is our own fault, of kind
-	// checks.KindUnavailable when the job should be tried again later.
+	// checks.KindUnavailable when no job can run now, and checks.KindAway when
+	// this one should be tried again later, no sooner than what a method
+	// RetryAfter() time.Duration in its chain says.
 	// Cancelling ctx ends the attempt early.
 	Run(ctx context.Context, run checks.Run, job checks.Job) (checks.Result, error)
 	// Ready is nil when jobs can be started now.
@@ -193,8 +195,9 @@ func (e *Engine) Run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		timer.Reset(e.plan(ctx))
+		next := e.plan(ctx)
 		e.start(ctx, work)
+		timer.Reset(min(next, e.nextWait(time.Now())))
 		if e.broken != nil {
 			end()
 			stop(errShutdown)

@@ -77,6 +77,10 @@ func (e *Engine) finish(ctx context.Context, end ended) {
 	case errors.Is(end.cause, errShutdown) && (end.err != nil || end.result.Outcome == checks.OutcomeCancelled):
 		again = true
 		log.Info().Msg("stopped by the shutdown; runs again at the next start")
+	case checks.KindOf(end.err) == checks.KindAway:
+		if e.postpone(ctx, j, end.err, now) {
+			return
+		}
 	case checks.KindOf(end.err) == checks.KindUnavailable:
 		again = true
 		log.Warn().Err(end.err).Msg("the attempt was lost; the job waits")
@@ -99,6 +103,9 @@ func (e *Engine) finish(ctx context.Context, end ended) {
 		r = checks.Result{
 			Outcome: checks.OutcomeErrored,
 			Detail:  checks.PublicText(end.err, "Something unexpected went wrong on the server. Its log says what."),
+		}
+		if checks.KindOf(end.err) == checks.KindAway {
+			r.Detail += " It was tried for a day."
 		}
 	}
 	if err := j.Finish(r, now); err != nil {
@@ -170,6 +177,9 @@ func (e *Engine) recover(ctx context.Context) error {
 		for i := range jobs[run.ID] {
 			j := &jobs[run.ID][i]
 			a.jobs = append(a.jobs, j)
+			if j.Wait != nil {
+				j.Wait.Until = time.Time{} // a start may well mend it
+			}
 			if j.State != checks.StateRunning {
 				continue
 			}

@@ -13,7 +13,7 @@ import (
 func (e *Engine) pick(n int) []*checks.Job {
 	var ready []plan.Candidate
 	shares := map[int64]plan.Share{}
-	publishing := e.publishing()
+	publishing, now := e.publishing(), time.Now()
 	for _, a := range e.active {
 		repo := a.run.Repo.ID
 		share := shares[repo]
@@ -22,6 +22,7 @@ func (e *Engine) pick(n int) []*checks.Job {
 			switch {
 			case j.State == checks.StateRunning:
 				share.Running++
+			case j.Wait != nil && now.Before(j.Wait.Until):
 			case j.Release != nil && publishing[published{repo, j.Package.Name}]:
 			case checks.Ready(j, a.byName):
 				ready = append(ready, plan.Candidate{

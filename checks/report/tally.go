@@ -12,6 +12,7 @@ import (
 // are in unaffected alone, not in total.
 type tally struct {
 	total, waiting, running, passed, red, errored, blocked, heldBack, skipped, neutral, stopped int
+	away                                                                                        int // of waiting
 	unaffected                                                                                  int
 	firstRed                                                                                    string
 }
@@ -29,6 +30,9 @@ func (t *tally) add(j checks.Job) {
 	switch j.State {
 	case checks.StateQueued:
 		t.waiting++
+		if j.Wait != nil {
+			t.away++
+		}
 		return
 	case checks.StateRunning:
 		t.running++
@@ -86,6 +90,9 @@ func (t tally) title(run checks.Run) string {
 		s := fmt.Sprintf("%d of %s done", t.total-t.waiting-t.running, markdown.Count(t.total, "package"))
 		if t.red > 0 {
 			s += fmt.Sprintf(", %d failed", t.red)
+		}
+		if t.away > 0 {
+			s += fmt.Sprintf(", %d tried again later", t.away)
 		}
 		return s
 	}

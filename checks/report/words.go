@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/dudesons/loktar/checks"
 	"github.com/dudesons/loktar/checks/markdown"
@@ -12,6 +13,9 @@ import (
 func title(j checks.Job) string {
 	switch j.State {
 	case checks.StateQueued:
+		if j.Wait != nil {
+			return "Waiting: the last attempt found something away"
+		}
 		return "Waiting for its turn"
 	case checks.StateRunning:
 		if j.Release != nil {
@@ -53,6 +57,9 @@ func title(j checks.Job) string {
 	return "Cancelled"
 }
 
+// clock is a moment as people read it who may be anywhere.
+func clock(at time.Time) string { return at.UTC().Format("Jan 2, 15:04:05 MST") }
+
 // after is how a job ended and, where that was measured, after what time.
 func after(words string, j checks.Job) string {
 	if took := checks.Took(j.Duration()); took != "" {
@@ -66,6 +73,9 @@ func after(words string, j checks.Job) string {
 func word(j checks.Job) string {
 	switch j.State {
 	case checks.StateQueued:
+		if j.Wait != nil {
+			return "⏳ tried again later"
+		}
 		return "⏳ waiting"
 	case checks.StateRunning:
 		return "🔄 running"
