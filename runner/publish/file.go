@@ -3,7 +3,6 @@ package publish
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -25,8 +24,8 @@ const temporary = ".tmp"
 
 // Folder is a bucket whose objects are plain files under their keys, readable
 // for everyone, so that any web server can hand them out. (A blob.Dir keeps
-// more beside the content, and does not promise that.) It may be used by one
-// process. Make one with OpenFolder.
+// more beside the content, and does not promise that.) Others may use the same
+// folder meanwhile, by a Folder of their own. Make one with OpenFolder.
 type Folder struct{ root *os.Root }
 
 var _ blob.Bucket = (*Folder)(nil)
@@ -45,14 +44,14 @@ func OpenFolder(dir string) (*Folder, error) {
 	if err != nil {
 		return wrong(err)
 	}
-	err = root.RemoveAll(temporary)
-	if err == nil {
-		err = root.Mkdir(temporary, 0o700)
+	f := &Folder{root}
+	if err = root.Mkdir(temporary, 0o700); errors.Is(err, fs.ErrExist) {
+		err = f.sweep()
 	}
 	if err != nil {
 		return wrong(errors.Join(err, root.Close()))
 	}
-	return &Folder{root}, nil
+	return f, nil
 }
 
 // Close ends the use of the folder.
@@ -73,9 +72,13 @@ func (f *Folder) Put(ctx context.Context, key string, r io.Reader, o blob.PutOpt
 	if err := keyOf(key); err != nil {
 		return blob.Info{}, err
 	}
-	tmp := temporary + "/" + rand.Text()
-	defer f.root.Remove(tmp) //nolint:errcheck // a rename took it away, or the next start removes it
-	sum, size, err := f.write(ctx, tmp, r)
+	file, tmp, err := f.create()
+	if err != nil {
+		return blob.Info{}, folderFault("write", key, err)
+	}
+	defer file.Close()
+	defer f.root.Remove(tmp) //nolint:errcheck // a rename took it away, or the next OpenFolder removes it
+	sum, size, err := fill(ctx, file, r)
 	switch {
 	case err != nil:
 	case o.SHA256 != "" && string(o.SHA256) != sum:
@@ -89,17 +92,13 @@ func (f *Folder) Put(ctx context.Context, key string, r io.Reader, o blob.PutOpt
 	return blob.Info{Key: key, Size: size, SHA256: blob.Digest(sum), ContentType: "application/octet-stream", ETag: sum}, nil
 }
 
-func (f *Folder) write(ctx context.Context, name string, r io.Reader) (sum string, size int64, err error) {
-	file, err := f.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return "", 0, err
-	}
+func fill(ctx context.Context, file *os.File, r io.Reader) (sum string, size int64, err error) {
 	h := sha256.New()
 	size, err = io.Copy(io.MultiWriter(file, h), &stoppable{ctx, r})
 	if err == nil {
 		err = file.Sync()
 	}
-	return hex.EncodeToString(h.Sum(nil)), size, errors.Join(err, file.Close())
+	return hex.EncodeToString(h.Sum(nil)), size, err
 }
 
 // commit gives the whole file its name, on the disk.
@@ -245,49 +244,4 @@ func (f *Folder) List(ctx context.Context, prefix, after string, limit int) ([]b
 	}
 	slices.SortFunc(found, func(a, b blob.Info) int { return cmp.Compare(a.Key, b.Key) })
 	return found[:min(len(found), limit)], nil
-}
-
-// folderFault gives an error of the file system its kind.
-func folderFault(verb, key string, err error) error {
-	if err == nil {
-		return nil
-	}
-	var known *checks.Error
-	if errors.As(err, &known) {
-		return err
-	}
-	err = fmt.Errorf("%s published file %q: %w", verb, key, err)
-	switch {
-	case errors.Is(err, context.Canceled):
-		return err
-	case errors.Is(err, context.DeadlineExceeded):
-		return checks.Errorf(checks.KindUnavailable, err, "The folder for published files took too long.")
-	case errors.Is(err, blob.ErrExists):
-		return checks.Errorf(checks.KindRefused, err, "The file %q is published already.", short(key))
-	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EISDIR), errors.Is(err, fs.ErrExist), errors.Is(err, syscall.ENAMETOOLONG):
-		if verb == "read" || verb == "delete" {
-			return checks.Errorf(checks.KindNotFound, err, "There is no file %q.", short(key))
-		}
-		return checks.Errorf(checks.KindRefused, err, "The file %q cannot be published: a part of its path is a file, or it is a folder.", short(key))
-	case errors.Is(err, fs.ErrNotExist):
-		return checks.Errorf(checks.KindNotFound, err, "There is no file %q.", short(key))
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return checks.Errorf(checks.KindConfig, err, "The disk for published files is full. Free some space.")
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
-		return checks.Errorf(checks.KindConfig, err, "The server may not write to the folder for published files. Correct its permissions.")
-	}
-	return err
-}
-
-// stoppable ends with the context.
-type stoppable struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (s *stoppable) Read(p []byte) (int, error) {
-	if err := s.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return s.r.Read(p)
 }
