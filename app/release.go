@@ -105,6 +105,11 @@ func (r *releases) run(ctx context.Context, run checks.Run, job checks.Job) (che
 	if found && contentOf(last.Key) == job.Release.Key {
 		return checks.Result{Outcome: checks.OutcomePassed, Version: last.Version, Items: last.Items, Detail: "It was published before, as version " + last.Version + "."}, nil
 	}
+	if found {
+		if why, err := r.overtaken(run, job, last); why != "" || err != nil {
+			return checks.Result{Outcome: checks.OutcomeSuperseded, Detail: why}, err
+		}
+	}
 	to, closer, err := r.publisher(run.Repo, &pkg)
 	if err != nil {
 		return checks.Result{}, err
