@@ -104,6 +104,10 @@ type BuildInfo struct {
 	Registry       string            `json:"registry,omitempty"`
 	Access         string            `json:"access,omitempty"`
 	Version        string            `json:"version,omitempty"`
+	// GitTag is the template of a tag for each version, see FillTag; empty
+	// means none. GitHubRelease: the tag gets a release at GitHub.
+	GitTag        string `json:"git_tag,omitempty"`
+	GitHubRelease bool   `json:"github_release,omitempty"`
 }
 
 // Manifest is a valid loktar.json.

@@ -42,7 +42,8 @@ func sameBuildInfo(a, b BuildInfo) bool {
 		maps.Equal(a.BuildArgs, b.BuildArgs) && sameSet(a.ExtraVersions, b.ExtraVersions) &&
 		a.Index == b.Index && a.Repository == b.Repository && a.CodeName == b.CodeName &&
 		a.Component == b.Component && a.Bucket == b.Bucket && a.Prefix == b.Prefix &&
-		a.Registry == b.Registry && a.Access == b.Access && a.Version == b.Version
+		a.Registry == b.Registry && a.Access == b.Access && a.Version == b.Version &&
+		a.GitTag == b.GitTag && a.GitHubRelease == b.GitHubRelease
 }
 
 // sameSet compares lists without regard to order and repetition.

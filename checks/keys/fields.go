@@ -48,7 +48,7 @@ var fields = []field{
 	{"Concurrency", nil, "says when it runs"},
 	{"Artifacts", func(e *encoder, p *checks.Package) { e.set(p.Artifacts) }, "says what is kept of what was built"},
 	{"Reports", nil, "says what is shown"},
-	{"BuildInfo", writeBuildInfo, "says how and where it is published"},
+	{"BuildInfo", writeBuildInfo, "says how and where it is published, but for what is announced"},
 }
 
 // writeEntry writes what counts of a package's entry in loktar.json.
@@ -80,6 +80,9 @@ func writeServices(e *encoder, p *checks.Package) {
 	}
 }
 
+// writeBuildInfo leaves GitTag and GitHubRelease out: they say how a version is
+// announced, and another way to announce is no reason to publish the same once
+// more. A new tag's name counts from the next version on.
 func writeBuildInfo(e *encoder, p *checks.Package) {
 	b := &p.BuildInfo
 	for _, s := range []string{

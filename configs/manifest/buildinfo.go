@@ -63,6 +63,10 @@ var buildKeys = map[string]buildKey{
 		func(p *parser, n *node, b *checks.BuildInfo) { b.Access = p.word(n, `"public"`) }},
 	"version": {forTypes(free, "docker", "whl", "deb", "jar", "npm", "file"),
 		func(p *parser, n *node, b *checks.BuildInfo) { b.Version = p.version(n) }},
+	"git_tag": {forTypes(free, "docker", "whl", "deb", "jar", "npm", "file"),
+		func(p *parser, n *node, b *checks.BuildInfo) { b.GitTag = p.tag(n) }},
+	"github_release": {forTypes(free, "docker", "whl", "deb", "jar", "npm", "file"),
+		func(p *parser, n *node, b *checks.BuildInfo) { b.GitHubRelease = p.boolean(n) }},
 }
 
 var buildKeyNames = slices.Sorted(maps.Keys(buildKeys))

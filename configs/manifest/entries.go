@@ -63,6 +63,7 @@ func (p *parser) file(m *checks.Manifest) {
 	entries := p.entries(list, &base, m)
 	p.names(entries)
 	p.folders(entries)
+	p.tags(entries)
 	p.dependencies(entries)
 	p.cycles(entries)
 }

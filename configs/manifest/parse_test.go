@@ -54,7 +54,7 @@ const every = `{
     },
     {"pkg_name": "lib", "pkg_type": "deb", "test_type": "no-test", "commands": ["off for now"],
       "build_info": {"repository": "r", "code_name": "trixie", "component": "main"}},
-    {"pkg_name": "wheel", "pkg_dir": ".", "pkg_type": "whl", "build_info": {"index": "https://pypi.example.com"}},
+    {"pkg_name": "wheel", "pkg_dir": ".", "pkg_type": "whl", "build_info": {"index": "https://pypi.example.com", "git_tag": "{{.Name}}/{{ .Version }}", "github_release": true}},
     {"pkg_name": "node", "pkg_type": "npm", "build_info": {"registry": "https://npm.example.com", "access": "public"}}
   ]
 }`
@@ -142,6 +142,7 @@ func TestEveryKey(t *testing.T) {
 		}),
 		pkg("wheel", func(p *checks.Package) {
 			p.Dir, p.PkgType, p.BuildInfo.Index = ".", "whl", "https://pypi.example.com"
+			p.BuildInfo.GitTag, p.BuildInfo.GitHubRelease = "{{.Name}}/{{ .Version }}", true
 		}),
 		pkg("node", func(p *checks.Package) {
 			p.PkgType, p.BuildInfo = "npm", checks.BuildInfo{Registry: "https://npm.example.com", Access: "public"}
