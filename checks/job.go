@@ -70,6 +70,9 @@ type Result struct {
 	// Version and Items are what a release published.
 	Version string          `json:"version,omitempty"`
 	Items   []PublishedItem `json:"items,omitempty"`
+	// Artifacts are the files that a test left and that are kept: reports
+	// first, each kind by name. No two have one name.
+	Artifacts []Artifact `json:"artifacts,omitempty"`
 }
 
 // JobID names a job: a package of a run. It is unique for ever.

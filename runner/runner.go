@@ -21,6 +21,10 @@ type Options struct {
 	Slots int
 	// LogLimit bounds each log in bytes; 0 means DefaultLogLimit.
 	LogLimit int64
+	// Keep keeps what tests leave, MaxKept bytes a job, or
+	// DefaultArtifactBytes where that is 0. Nil keeps nothing.
+	Keep    Keep
+	MaxKept int64
 }
 
 // Runner runs jobs. It is safe for concurrent use.
@@ -45,7 +49,10 @@ func (r *Runner) Ready(ctx context.Context) error { return r.o.Sandbox.Ready(ctx
 
 // Run runs job, which belongs to run, and returns its verdict. It returns after
 // everything that the job needed is removed, whatever happened; only the log
-// stays. When ctx ends, the job is stopped and the verdict is OutcomeCancelled.
+// stays, and what its `artifacts` and `reports` name, which Options.Keep took.
+// What cannot be kept is told in the result's Detail and changes no verdict:
+// that is about the code. When ctx ends, the job is stopped and the verdict is
+// OutcomeCancelled.
 //
 // An error means that there is no verdict. Its kind is KindUnavailable when
 // the job is to be tried again later; with any other kind, checks.PublicText
@@ -59,11 +66,14 @@ func (r *Runner) Run(ctx context.Context, run checks.Run, job checks.Job) (check
 			Outcome: checks.OutcomeFailed,
 			Detail:  "The package has no commands to run. List them in `commands`, or set test_type to no-test.",
 		}
-		return r.onLease(ctx, run, log, idle, func(dir string) Task {
+		k := &keeping{}
+		result, err := r.onLease(ctx, run, log, idle, func(dir string) Task {
 			t := taskOf(run, job)
 			t.Tree = dir
+			k = r.keep(run, job, &t)
 			return t
 		})
+		return k.noted(result), err
 	})
 }
 

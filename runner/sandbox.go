@@ -34,9 +34,12 @@ type Sandbox interface {
 	// sandbox's own. Run returns after everything that it made is removed.
 	//
 	// When t.Artifacts is set and the steps passed, what it asks for is handed
-	// over as CollectFrom does, before the clean lines run. Nothing of the job
-	// runs meanwhile. The clean lines may then run in a new container, which
-	// shares with the steps' the tree, as they left it, and nothing else.
+	// over as CollectFrom does, before the clean lines run. With Lenient it is
+	// handed over too when the steps failed or their time ran out, and what
+	// keeps that from being done is a refusal, not an error. Of steps that ctx
+	// ended nothing is handed over. Nothing of the job runs meanwhile. The clean
+	// lines may then run in a new container, which shares with the steps' the
+	// tree, as they left it, and nothing else.
 	//
 	// An error means that there is no verdict: of kind KindUnavailable when
 	// the same call may succeed later, KindConfig when the operator or the
@@ -67,7 +70,7 @@ type Task struct {
 	// do in their place; with another code, none do and that is the verdict.
 	Probe     string
 	Otherwise []string
-	// Artifacts are handed over after the steps passed; nil: there are none.
+	// Artifacts are handed over after the steps; nil: there are none.
 	Artifacts *Artifacts
 	// Timeout bounds Steps together; zero means no bound.
 	Timeout   time.Duration
@@ -100,7 +103,8 @@ type Exit struct {
 	OutOfMemory bool
 	MemoryLimit int64
 	// Artifacts is how many were handed over. Refusal is a sentence that says
-	// why none could be, through a fault of the job's; Code is 0 then.
+	// why not all could be, through a fault of the job's. Unless they are
+	// Lenient, none was then, and Code is 0.
 	Artifacts int
 	Refusal   string
 	// Image is the content digest of the image that the steps ran in.

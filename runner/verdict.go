@@ -11,6 +11,15 @@ import (
 // verdict is what exit means for the pull request's author.
 func verdict(t Task, exit Exit) checks.Result {
 	r := checks.Result{ExitCode: exit.Code, Image: exit.Image}
+	if t.Artifacts != nil && t.Artifacts.Lenient {
+		// No merge waits for a file that could not be kept.
+		why := exit.Refusal
+		t.Artifacts, exit.Refusal = nil, ""
+		if r = verdict(t, exit); why != "" && !exit.Cancelled {
+			r.Detail = andText(r.Detail, "Not all of its files are kept: "+why)
+		}
+		return r
+	}
 	line := "The job"
 	if lines := t.lines(); exit.Step >= 0 && exit.Step < len(lines) {
 		line = quote(lines[exit.Step])

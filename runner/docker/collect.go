@@ -49,10 +49,18 @@ func (s *Sandbox) collect(ctx context.Context, j *job, id string, exit *runner.E
 		return nil
 	case err != nil:
 		return fmt.Errorf("collect artifacts: %w", err)
-	case exit.Refusal == "":
+	case exit.Refusal == "" || wanted.Lenient:
 		out.Heading(fmt.Sprintf("Collected %d artifacts", exit.Artifacts))
 	}
 	return nil
+}
+
+// collects reports whether a job that ended so hands over what it made.
+func collects(a *runner.Artifacts, exit runner.Exit) bool {
+	if a.Lenient {
+		return !exit.Cancelled
+	}
+	return exit.Code == 0 && !exit.TimedOut && !exit.Cancelled
 }
 
 // files is the workspace as the job left it: through a read-only mount of our

@@ -13,6 +13,7 @@ import (
 	"github.com/docker/docker/api/types"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/pkg/stdcopy"
+	"github.com/rs/zerolog"
 
 	"github.com/dudesons/loktar/checks"
 	"github.com/dudesons/loktar/runner"
@@ -118,8 +119,12 @@ func (s *Sandbox) runOnce(ctx context.Context, t runner.Task, out runner.Output,
 	if exit, started, err = s.attend(ctx, j, id, out); err != nil || t.Artifacts == nil {
 		return exit, started, false, err
 	}
-	if exit.Code == 0 && !exit.TimedOut && !exit.Cancelled {
+	if collects(t.Artifacts, exit) {
 		err = s.collect(ctx, j, id, &exit, out)
+		if err != nil && t.Artifacts.Lenient {
+			zerolog.Ctx(ctx).Warn().Err(err).Str("job", t.Job.String()).Msg("what a job left cannot be collected")
+			exit.Refusal, err = "The Docker engine did not hand them over.", nil
+		}
 	}
 	s.cleanUp(ctx, j, t.Clean, &exit, out)
 	return exit, started, false, err

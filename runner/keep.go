@@ -1,0 +1,77 @@
+package runner
+
+import (
+	"context"
+	"io"
+	"io/fs"
+
+	"github.com/rs/zerolog"
+
+	"github.com/dudesons/loktar/checks"
+)
+
+// Keep keeps one file that a test of repo left, and tells the SHA-256 of its
+// content in hexadecimal digits. open is that of Collect.
+type Keep func(ctx context.Context, repo checks.Repo, open func() (io.ReadCloser, error)) (sha256 string, err error)
+
+// keeping takes what a test leaves.
+type keeping struct {
+	kept    []checks.Artifact
+	refusal string // why not all is there: a fault of ours
+}
+
+// keep has t hand over what the package's `artifacts` and `reports` name.
+func (r *Runner) keep(run checks.Run, job checks.Job, t *Task) *keeping {
+	k := &keeping{}
+	p := job.Package
+	if r.o.Keep == nil || len(p.Artifacts)+len(p.Reports) == 0 || len(t.Steps) == 0 {
+		return k
+	}
+	isReport := func(string) bool { return false }
+	// Of globs that cannot be read the finder tells.
+	if reports, err := newGlobs(p.Reports); err == nil {
+		isReport = reports.match
+	}
+	t.Artifacts = &Artifacts{
+		Globs: append(append([]string(nil), p.Reports...), p.Artifacts...), MaxBytes: r.o.MaxKept, Lenient: true, First: isReport,
+		Collect: func(ctx context.Context, name string, size int64, _ fs.FileMode, open func() (io.ReadCloser, error)) error {
+			if k.refusal != "" {
+				return nil // one is enough to know
+			}
+			sum, err := r.o.Keep(ctx, run.Repo, open)
+			switch {
+			case err == nil:
+			case ctx.Err() != nil:
+				return ctx.Err()
+			default:
+				// The verdict stands: it is about the code.
+				zerolog.Ctx(ctx).Error().Err(err).Str("job", job.ID().String()).Str("file", name).Msg("a file that a job left cannot be kept")
+				k.refusal = "Not all of its files could be kept: " + checks.PublicText(err, "the server's log tells why.")
+				return nil
+			}
+			a := checks.Artifact{Name: name, Kind: checks.KindArtifact, SHA256: sum, Size: size}
+			if isReport(name) {
+				a.Kind = checks.KindReport
+			}
+			k.kept = append(k.kept, a)
+			return nil
+		},
+	}
+	return k
+}
+
+// noted is r with what was kept.
+func (k *keeping) noted(r checks.Result) checks.Result {
+	r.Artifacts = k.kept
+	if k.refusal != "" {
+		r.Detail = andText(r.Detail, k.refusal)
+	}
+	return r
+}
+
+func andText(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + " " + b
+}
