@@ -25,20 +25,36 @@ func (m *mirror) checkout(ctx context.Context, f *folder, tree string) error {
 			return fmt.Errorf("make worktree: %w", err)
 		}
 	}
-	return m.readTree(ctx, f, "--reset", tree)
+	if err := m.readTree(ctx, f, "--reset", tree); err != nil {
+		return err
+	}
+	g, err := m.survey(ctx, f)
+	f.gaps = g
+	return err
 }
 
-// move changes a folder that holds the tree `from` into the tree `to`. Git
-// touches only what differs. After an error the folder's content is undefined.
-func (m *mirror) move(ctx context.Context, f *folder, from, to string) error {
-	out, err := m.run(ctx, "diff-tree", "-r", "--no-renames", "--name-only", "-z", from, to, "--", ":(glob)**/.gitattributes")
+// move changes a folder that holds the tree `from`, with the gaps old, into
+// the tree `to`. Git touches only what differs. After an error the folder's
+// content is undefined.
+func (m *mirror) move(ctx context.Context, f *folder, from, to string, old *gaps) error {
+	raw, err := m.run(ctx, "diff-tree", "-r", "--no-renames", "--raw", "--no-abbrev", "-z", from, to, "--")
 	if err != nil {
 		return err
 	}
-	if len(out) > 0 {
-		return errAttributes
+	err = eachChange(raw, func(c rawChange) error {
+		if _, name := splitDir(c.path); name == ".gitattributes" {
+			return errAttributes
+		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	return m.readTree(ctx, f, "-m", from, to)
+	if err := m.readTree(ctx, f, "-m", from, to); err != nil {
+		return err
+	}
+	f.gaps, err = m.moved(ctx, f, old, raw)
+	return err
 }
 
 func (m *mirror) readTree(ctx context.Context, f *folder, how string, trees ...string) error {

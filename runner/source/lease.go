@@ -20,6 +20,9 @@ type Lease struct {
 	Dir string
 	// Tree is the tree's object id.
 	Tree string
+	// Gaps are the paths at which Dir does not hold what the authors see,
+	// ascending. Nobody changes them.
+	Gaps []Gap
 
 	once    sync.Once
 	release func()
@@ -31,7 +34,8 @@ func (l *Lease) Release() { l.once.Do(l.release) }
 
 // Lease gives a folder with the files of a tree that is in repo's mirror, as
 // git checks them out (modes, links, attributes) but without a .git in it.
-// Submodules are empty folders; files of git-lfs stay pointers. Leases of one
+// Submodules are empty folders and files of git-lfs stay pointers: Gaps names
+// them. Leases of one
 // tree share one folder. A tree that the mirror does not have is an error of
 // checks.KindNotFound (see Restore), one that git will not write to disk is
 // one of KindRefused, a full disk one of KindConfig; one of KindUnavailable
@@ -44,7 +48,7 @@ func (s *Source) Lease(ctx context.Context, repo checks.Repo, tree string) (*Lea
 	if err != nil {
 		return nil, fmt.Errorf("lease tree %s: %w", tree, err)
 	}
-	return &Lease{Dir: f.files(), Tree: tree, release: func() { s.trees.give(f) }}, nil
+	return &Lease{Dir: f.files(), Tree: tree, Gaps: f.gaps.list, release: func() { s.trees.give(f) }}, nil
 }
 
 // folder is one worktree. Who may read which field is said for each.
@@ -53,7 +57,9 @@ type folder struct {
 	key    treeKey
 	ready  chan struct{} // closed when err is set and the files are there
 	cancel context.CancelFunc
-	err    error // set before ready is closed
+	// gaps and err are set before ready is closed.
+	gaps *gaps
+	err  error
 
 	refs    int  // under worktrees.mu
 	dropped bool // under worktrees.mu: nobody will use it any more
@@ -126,12 +132,12 @@ func (w *worktrees) begin(ctx context.Context, m *mirror, repo checks.Repo, key 
 	// The folder may serve others when the first to ask has gone.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	f := &folder{key: key, ready: make(chan struct{}), cancel: cancel}
-	from := ""
+	var from *folder
 	for _, old := range slices.Backward(w.idle) {
 		if old.key.repo == key.repo {
 			w.unidle(old)
 			delete(w.byTree, old.key)
-			f.dir, from = old.dir, old.key.tree
+			f.dir, from = old.dir, old
 			break
 		}
 	}
@@ -236,9 +242,9 @@ func (w *worktrees) remove(f *folder) {
 	f.dir = ""
 }
 
-// fill makes f hold key's tree: by moving it on from the tree `from`, or by a
-// checkout into a new folder.
-func (w *worktrees) fill(ctx context.Context, m *mirror, repo checks.Repo, f *folder, from string) error {
+// fill makes f hold key's tree: by moving it on from the tree of `from`, which had the
+// folder before, or by a checkout into a new folder.
+func (w *worktrees) fill(ctx context.Context, m *mirror, repo checks.Repo, f, from *folder) error {
 	ctx, done, err := m.use(ctx)
 	if err != nil {
 		return err
@@ -247,12 +253,12 @@ func (w *worktrees) fill(ctx context.Context, m *mirror, repo checks.Repo, f *fo
 	return forgotten(ctx, w.fillFrom(ctx, m, repo, f, from))
 }
 
-func (w *worktrees) fillFrom(ctx context.Context, m *mirror, repo checks.Repo, f *folder, from string) error {
+func (w *worktrees) fillFrom(ctx context.Context, m *mirror, repo checks.Repo, f, from *folder) error {
 	if !m.exists() {
 		return noMirror(repo)
 	}
-	if from != "" {
-		err := m.move(ctx, f, from, f.key.tree)
+	if from != nil {
+		err := m.move(ctx, f, from.key.tree, f.key.tree, from.gaps)
 		if err == nil {
 			return nil
 		}

@@ -1,7 +1,6 @@
 package source
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -155,32 +154,24 @@ func (m *mirror) linksSince(ctx context.Context, objects *Objects, from linked, 
 // is none after.
 type linkChange struct{ path, oid string }
 
-// parseLinkChanges reads the output of git diff-tree --raw --no-abbrev -z:
-// a colon, both modes, both object ids and a status letter, with blanks
-// between them and ended by NUL; then the path, ended by NUL.
+// parseLinkChanges picks the links among the changes that git diff-tree prints,
+// see eachChange.
 func parseLinkChanges(out []byte) ([]linkChange, error) {
 	var list []linkChange
-	link := []byte(ModeSymlink)
-	for len(out) > 0 {
-		head, rest, ok := bytes.Cut(out, []byte{0})
-		name, rest, ended := bytes.Cut(rest, []byte{0})
-		if !ok || !ended {
-			return nil, errors.New("a field does not end with NUL")
-		}
-		f := bytes.Split(head, []byte{' '})
-		if len(f) != 5 || len(f[0]) != 7 || f[0][0] != ':' || len(f[1]) != 6 || len(f[4]) != 1 || len(name) == 0 {
-			return nil, fmt.Errorf("the change %q %q is malformed", head, name)
-		}
-		switch {
-		case bytes.Equal(f[1], link):
-			if !isObjectName(string(f[3])) {
-				return nil, fmt.Errorf("%q is not an object", f[3])
+	err := eachChange(out, func(c rawChange) error {
+		switch string(ModeSymlink) {
+		case c.after:
+			if !isObjectName(c.oid) {
+				return fmt.Errorf("%q is not an object", c.oid)
 			}
-			list = append(list, linkChange{string(name), string(f[3])})
-		case bytes.Equal(f[0][1:], link):
-			list = append(list, linkChange{path: string(name)})
+			list = append(list, linkChange{c.path, c.oid})
+		case c.before:
+			list = append(list, linkChange{path: c.path})
 		}
-		out = rest
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	return list, nil
 }
