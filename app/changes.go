@@ -86,10 +86,15 @@ func (c *changes) Load(ctx context.Context, ev checks.Event) (checks.Change, err
 		return checks.Change{}, err
 	}
 	answers.fill(c, &ch, ev)
-	if c.releases != nil && ev.Push != nil && ch.Policy.Publishes(ev.Push) && ch.Manifest != nil {
-		if ch.Releases, err = c.releases.plan(ev.Repo, ch, loaded.Tree()); err != nil {
-			return checks.Change{}, err
-		}
+	switch {
+	case c.releases == nil || ch.Manifest == nil:
+	case ev.Push != nil && ch.Policy.Publishes(ev.Push):
+		ch.Releases, err = c.releases.plan(ev.Repo, ch, loaded.Tree())
+	case ch.Policy.Tries(ev.PullRequest):
+		ch.Releases = c.releases.planTry(ev.Repo, ch.Manifest)
+	}
+	if err != nil {
+		return checks.Change{}, err
 	}
 	return ch, nil
 }

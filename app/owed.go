@@ -18,7 +18,7 @@ func (r *releases) owed(ctx context.Context, pkg checks.Package, version string,
 	const stays = " The package stays owed: the next merge publishes it, or a re-run of this check."
 	switch checks.KindOf(err) {
 	case checks.KindUnavailable:
-		return checks.Result{}, checks.Errorf(checks.KindAway, err, "%s", checks.PublicText(err, "The registry does not answer."))
+		return checks.Result{}, &checks.Error{Kind: checks.KindAway, Err: err}
 	case checks.KindRefused:
 		r.log.Warn().Err(err).Str("package", pkg.Name).Str("version", version).Msg("the registry refused a release")
 		return checks.Result{Outcome: checks.OutcomeFailed, Version: version, Detail: checks.PublicText(err, "The registry refused it.")}, nil

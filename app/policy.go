@@ -14,7 +14,7 @@ func policies(cfg configs.Config) func(checks.Repo) checks.Policy {
 		e := cfg.EventsOf(r.Owner, r.Name)
 		return checks.Policy{
 			Forks: checks.ForkPolicy(e.Forks), Drafts: checks.DraftPolicy(e.Drafts),
-			Branches: e.Push, Tags: e.Tags, FullLabel: e.FullLabel,
+			Branches: e.Push, Tags: e.Tags, FullLabel: e.FullLabel, PublishLabel: e.PublishLabel,
 			Publish: cfg.Publish.Storage != nil || len(cfg.Registries) > 0,
 		}
 	}

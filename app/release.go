@@ -96,6 +96,9 @@ func contentOf(key string) string {
 
 // run carries out a job that publishes.
 func (r *releases) run(ctx context.Context, run checks.Run, job checks.Job) (checks.Result, error) {
+	if job.Release.Branch != "" {
+		return r.try(ctx, run, job)
+	}
 	pkg := job.Package
 	pkg.Name = job.Release.Package
 	last, found, err := r.store.LastPublished(run.Repo.ID, pkg.Name)
@@ -172,17 +175,9 @@ func (r *releases) build(ctx context.Context, run checks.Run, job checks.Job, pu
 	result, err := r.runner.Release(ctx, run, job, runner.ReleaseOptions{
 		Version: pub.Version,
 		Collect: func(ctx context.Context, name string, _ int64, _ fs.FileMode, open func() (io.ReadCloser, error)) error {
-			content, err := open()
-			if err != nil {
-				return err
-			}
-			defer content.Close()
-			digest, size, err := r.blobs.Add(ctx, content)
-			if err != nil {
-				return err
-			}
-			pub.Items = append(pub.Items, checks.PublishedItem{Name: name, SHA256: string(digest), Size: size})
-			return nil
+			item, err := r.keep(ctx, name, open)
+			pub.Items = append(pub.Items, item)
+			return err
 		},
 	})
 	if err != nil || result.Outcome != checks.OutcomePassed {
@@ -194,6 +189,17 @@ func (r *releases) build(ctx context.Context, run checks.Run, job checks.Job, pu
 	}
 	r.did("kept")
 	return result, nil
+}
+
+// keep stores a file that the steps made.
+func (r *releases) keep(ctx context.Context, name string, open func() (io.ReadCloser, error)) (checks.PublishedItem, error) {
+	content, err := open()
+	if err != nil {
+		return checks.PublishedItem{}, err
+	}
+	defer content.Close()
+	digest, size, err := r.blobs.Add(ctx, content)
+	return checks.PublishedItem{Name: name, SHA256: string(digest), Size: size}, err
 }
 
 // files are what was built, read from where it is kept.

@@ -44,7 +44,8 @@ type Change struct {
 	// forks.
 	SenderTrusted bool
 	// Releases is set for a push to the default branch of a repository whose
-	// packages are published.
+	// packages are published, and for a pull request that publishes builds to
+	// try.
 	Releases *Releases
 	// Policy is what the operator wants of the repository.
 	Policy Policy

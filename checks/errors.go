@@ -86,12 +86,13 @@ func KindOf(err error) Kind {
 	return KindInternal
 }
 
-// PublicText is the sentence of err for a stranger, or fallback when err has
-// none.
+// PublicText is the outermost sentence of err for a stranger, or fallback when
+// err has none.
 func PublicText(err error, fallback string) string {
-	var e *Error
-	if errors.As(err, &e) && e.Public != "" {
-		return e.Public
+	for e := (*Error)(nil); errors.As(err, &e); err = e.Err {
+		if e.Public != "" {
+			return e.Public
+		}
 	}
 	return fallback
 }

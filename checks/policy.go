@@ -2,6 +2,7 @@ package checks
 
 import (
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -20,6 +21,9 @@ type Policy struct {
 	// FullLabel is a label: a pull request that bears it has all packages
 	// tested. Empty means none.
 	FullLabel string
+	// PublishLabel is a label: of a pull request that bears it, builds to try
+	// are published under its branch's name. Empty means none.
+	PublishLabel string
 }
 
 // ForkPolicy says what becomes of a pull request from a fork.
@@ -61,6 +65,12 @@ func (p Policy) TestsPush(push *Push) bool {
 // whose packages are published.
 func (p Policy) Publishes(push *Push) bool {
 	return p.Publish && push.DefaultBranch != "" && push.Branch() == push.DefaultBranch
+}
+
+// Tries reports whether builds to try are published of the pull request. Those
+// of forks never are: their code is a stranger's.
+func (p Policy) Tries(pr *PullRequest) bool {
+	return p.Publish && p.PublishLabel != "" && pr != nil && !pr.Fork() && slices.Contains(pr.Labels, p.PublishLabel)
 }
 
 func matches(globs []string, name string) bool {

@@ -47,6 +47,10 @@ type PublishedItem struct {
 type Release struct {
 	Package string `json:"package"`
 	Key     string `json:"key"`
+	// Branch, when not empty, is that of the pull request whose build to try
+	// this is: it has no place among the versions, and the next one of the
+	// branch replaces it.
+	Branch string `json:"branch,omitempty"`
 }
 
 // ReleaseName is the name of the job, and so of the check run, that publishes
@@ -60,6 +64,9 @@ type Releases struct {
 	// Last are the keys that they were last published with; a package that
 	// never was is not in it.
 	Last map[string]string
+	// Tried are the packages of which a pull request publishes a build to try;
+	// the rest of this is for pushes then.
+	Tried map[string]bool
 	// Refused says why a package that would be published has no registry, in
 	// a sentence.
 	Refused map[string]string

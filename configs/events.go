@@ -33,6 +33,9 @@ type Events struct {
 	// FullLabel is a label: a pull request that bears it has all packages
 	// tested. "" is none.
 	FullLabel string
+	// PublishLabel is a label: of a pull request that bears it, builds to try
+	// are published. "" is none.
+	PublishLabel string
 }
 
 // EventsOf is what counts for a repository: for each key what the file says of
@@ -67,11 +70,15 @@ func setDrafts(c *Config, v string) error {
 	return nil
 }
 
-func setFullLabel(c *Config, v string) error {
+func setFullLabel(c *Config, v string) error { return setLabel(&c.Events.FullLabel, v) }
+
+func setPublishLabel(c *Config, v string) error { return setLabel(&c.Events.PublishLabel, v) }
+
+func setLabel(to *string, v string) error {
 	if strings.ContainsFunc(v, unicode.IsControl) {
 		return errors.New("holds a control character, which no label does; write the label's name")
 	}
-	c.Events.FullLabel = v
+	*to = v
 	return nil
 }
 

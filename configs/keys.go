@@ -53,6 +53,7 @@ var keys = []key{
 	{name: "events.push", empty: true, list: func(c *Config) *[]string { return &c.Events.Push }},
 	{name: "events.tags", empty: true, list: func(c *Config) *[]string { return &c.Events.Tags }},
 	{name: "events.full_label", fallback: always("loktar:full"), empty: true, set: setFullLabel},
+	{name: "events.publish_label", fallback: always("loktar:publish"), empty: true, set: setPublishLabel},
 	{name: "log.level", fallback: always("info"), set: setLevel},
 	{name: "log.format", fallback: always("auto"), set: setFormat},
 }

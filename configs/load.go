@@ -16,7 +16,7 @@ import (
 // Load reads the configuration: defaults, then the YAML file when its path is
 // not empty, then the LOKTAR_* variables of environ (NAME=VALUE, as os.Environ
 // gives them). An empty variable is as one that is not set, except where no
-// value means none: events.push, events.tags and events.full_label. Relative
+// value means none: events.push, events.tags and the labels of events. Relative
 // paths are relative to the working directory. LOKTAR_SHARED and LOKTAR_TEST_*
 // are for tests and passed over.
 //

@@ -77,7 +77,7 @@ func (p *Planner) affected(ev checks.Event, ch checks.Change) (checks.Plan, erro
 		out.Warnings = append([]string{"This pull request comes from a fork and changes loktar.json. Until it is merged, the file of the base branch counts."}, out.Warnings...)
 	}
 	out.Jobs = jobs(m.Packages, r.Affected)
-	owe(&out, g, ch)
+	owe(&out, g, ch, ev.PullRequest)
 	skip(&out, ev, ch)
 	return out, nil
 }

@@ -13,14 +13,14 @@ import (
 // It goes by the state and not by the change: what failed to be published, or
 // was missed, is owed until it is done. A package is tested before it is
 // published, affected or not, and what it depends on is published first.
-func owe(p *checks.Plan, g *graph.Graph, ch checks.Change) {
+func owe(p *checks.Plan, g *graph.Graph, ch checks.Change, pr *checks.PullRequest) {
 	if ch.Releases == nil {
 		return
 	}
-	for _, name := range slices.Sorted(maps.Keys(ch.Releases.Refused)) {
-		if len(p.Warnings) < maxWarnings {
-			p.Warnings = append(p.Warnings, markdown.Plain(name+" is not published: "+ch.Releases.Refused[name], maxWarning))
-		}
+	defer refuse(p, ch.Releases.Refused)
+	if ch.Releases.Tried != nil {
+		try(p, ch.Releases.Tried, pr)
+		return
 	}
 	owed := map[string]bool{}
 	for _, pkg := range ch.Manifest.Packages {
@@ -65,6 +65,29 @@ func owe(p *checks.Plan, g *graph.Graph, ch checks.Change) {
 	}
 	p.Jobs = out
 	p.Unaffected = slices.DeleteFunc(p.Unaffected, func(name string) bool { return in[name] })
+}
+
+// refuse warns of packages that would be published and may not be.
+func refuse(p *checks.Plan, why map[string]string) {
+	for _, name := range slices.Sorted(maps.Keys(why)) {
+		if len(p.Warnings) < maxWarnings {
+			p.Warnings = append(p.Warnings, markdown.Plain(name+" is not published: "+why[name], maxWarning))
+		}
+	}
+}
+
+// try adds a job for each affected package of which the pull request publishes
+// a build to try, once its tests passed.
+func try(p *checks.Plan, tried map[string]bool, pr *checks.PullRequest) {
+	for _, j := range slices.Clone(p.Jobs) {
+		name := j.Package.Name
+		if !tried[name] {
+			continue
+		}
+		j.Release = &checks.Release{Package: name, Branch: pr.Head.Branch}
+		j.Needs, j.Package.Name = []string{name}, checks.ReleaseName(name)
+		p.Jobs = append(p.Jobs, j)
+	}
 }
 
 func kept(names []string, in map[string]bool) []string {
