@@ -110,3 +110,27 @@ func FuzzTestsPush(f *testing.F) {
 		}
 	})
 }
+
+func TestTries(t *testing.T) {
+	own := checks.PullRequest{Labels: []string{"bug", "ship"}, Head: checks.Ref{Repo: checks.Repo{ID: 1}}, Base: checks.Ref{Repo: checks.Repo{ID: 1}}}
+	fork, plain := own, own
+	fork.Head.Repo.ID, plain.Labels = 2, []string{"bug"}
+	publishes := checks.Policy{Publish: true, PublishLabel: "ship"}
+	for name, c := range map[string]struct {
+		policy checks.Policy
+		pr     *checks.PullRequest
+		want   bool
+	}{
+		"asked for":       {publishes, &own, true},
+		"a fork":          {publishes, &fork, false},
+		"no such label":   {publishes, &plain, false},
+		"no pull request": {publishes, nil, false},
+		"labels are off":  {checks.Policy{Publish: true}, &own, false},
+		"no registry":     {checks.Policy{PublishLabel: "ship"}, &own, false},
+		"the empty label": {checks.Policy{Publish: true}, &checks.PullRequest{Labels: []string{""}}, false},
+	} {
+		if got := c.policy.Tries(c.pr); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

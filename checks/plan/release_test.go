@@ -102,3 +102,24 @@ func TestReleasesAreOwedUntilDone(t *testing.T) {
 		}
 	})
 }
+
+// TestTries: a build to try is published of affected packages alone, after
+// their tests, and nothing else of the releases counts.
+func TestTries(t *testing.T) {
+	m := manifest(pkg("lib"), pkg("api", "lib"), pkg("doc"))
+	ch := change(m, "lib/x")
+	ch.Releases = &checks.Releases{Tried: map[string]bool{"lib": true, "doc": true}, Refused: map[string]string{"api": "It has no registry."}}
+	ev := checks.Event{Kind: checks.EventPullRequest, HeadSHA: "abc", PullRequest: &checks.PullRequest{
+		Number: 1, Head: checks.Ref{Branch: "topic/x", SHA: "abc", Repo: checks.Repo{ID: 1}}, Base: checks.Ref{Branch: "main", Repo: checks.Repo{ID: 1}},
+	}}
+	p := mustMake(t, ev, ch)
+	if d := cmp.Diff([]string{"lib", "api after lib", "lib / publish after lib as lib@"}, steps(p)); d != "" {
+		t.Error(d)
+	}
+	if r := p.Jobs[len(p.Jobs)-1].Release; r.Branch != "topic/x" {
+		t.Errorf("of the branch %q", r.Branch)
+	}
+	if len(p.Warnings) != 1 || !strings.Contains(p.Warnings[0], "api is not published: It has no registry.") {
+		t.Errorf("warnings %q", p.Warnings)
+	}
+}
