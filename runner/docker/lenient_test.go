@@ -17,40 +17,45 @@ import (
 // TestLenient collects what a test left, however it ended.
 func TestLenient(t *testing.T) {
 	for way, through := range ways {
-		b := setUp(t, through)
-		b.packed()
-		for name, c := range map[string]struct {
-			step    string
-			timeout time.Duration
-			code    int
-			want    taken
-			refusal string
-		}{
-			"passed": {step: "mkdir dist; printf ok > dist/x", want: taken{"dist/x": "644 ok"}},
-			"failed": {step: "mkdir dist; printf red > dist/x; exit 3", code: 3, want: taken{"dist/x": "644 red"}},
-			"none":   {step: "exit 4", code: 4, want: taken{}},
-			"link":   {step: "mkdir dist; printf red > dist/x; ln -s /etc/passwd dist/p; exit 3", code: 3, want: taken{"dist/x": "644 red"}, refusal: "`dist/p` is a symbolic link."},
-			"pipe":   {step: "mkdir dist; mkfifo dist/p; printf ok > dist/x", want: taken{"dist/x": "644 ok"}, refusal: "`dist/p` is a named pipe."},
-			"huge":   {step: "mkdir dist; truncate -s 101M dist/a; printf red > dist/x; exit 3", code: 3, want: taken{"dist/x": "644 red"}, refusal: "`dist/a` has 101 MiB; with it, the artifacts are larger than the 100 MiB"},
-			"late":   {step: "mkdir dist; printf late > dist/x; sleep 100", timeout: 1500 * time.Millisecond, want: taken{"dist/x": "644 late"}},
-		} {
-			t.Run(way+"/"+name, func(t *testing.T) {
-				got := taken{}
-				task := b.task(c.step)
-				task.Dir, task.Clean, task.Timeout = "pkg", []string{"ls dist"}, c.timeout
-				task.Artifacts = &runner.Artifacts{Globs: []string{"dist/**"}, Collect: got.collect, MaxBytes: 100 << 20, Lenient: true}
-				exit, out := b.run(task)
-				if c.timeout == 0 && exit.Code != c.code || exit.TimedOut != (c.timeout > 0) || exit.Artifacts != len(c.want) ||
-					!strings.Contains(exit.Refusal, c.refusal) || (c.refusal == "") != (exit.Refusal == "") {
-					t.Errorf("exit %+v\n%s", exit, out)
-				}
-				if diff := cmp.Diff(c.want, got); diff != "" {
-					t.Errorf("%s\n%s", diff, out)
-				}
-				contains(t, out, "## ls dist\n")
-				b.wantNothingLeft(t.Context())
-			})
-		}
+		t.Run(way, func(t *testing.T) {
+			lenient(t, setUp(t, through))
+		})
+	}
+}
+
+func lenient(t *testing.T, b *bench) {
+	b.packed()
+	for name, c := range map[string]struct {
+		step    string
+		timeout time.Duration
+		code    int
+		want    taken
+		refusal string
+	}{
+		"passed": {step: "mkdir dist; printf ok > dist/x", want: taken{"dist/x": "644 ok"}},
+		"failed": {step: "mkdir dist; printf red > dist/x; exit 3", code: 3, want: taken{"dist/x": "644 red"}},
+		"none":   {step: "exit 4", code: 4, want: taken{}},
+		"link":   {step: "mkdir dist; printf red > dist/x; ln -s /etc/passwd dist/p; exit 3", code: 3, want: taken{"dist/x": "644 red"}, refusal: "`dist/p` is a symbolic link."},
+		"pipe":   {step: "mkdir dist; mkfifo dist/p; printf ok > dist/x", want: taken{"dist/x": "644 ok"}, refusal: "`dist/p` is a named pipe."},
+		"huge":   {step: "mkdir dist; truncate -s 101M dist/a; printf red > dist/x; exit 3", code: 3, want: taken{"dist/x": "644 red"}, refusal: "`dist/a` has 101 MiB; with it, the artifacts are larger than the 100 MiB"},
+		"late":   {step: "mkdir dist; printf late > dist/x; sleep 100", timeout: 1500 * time.Millisecond, want: taken{"dist/x": "644 late"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := taken{}
+			task := b.task(c.step)
+			task.Dir, task.Clean, task.Timeout = "pkg", []string{"ls dist"}, c.timeout
+			task.Artifacts = &runner.Artifacts{Globs: []string{"dist/**"}, Collect: got.collect, MaxBytes: 100 << 20, Lenient: true}
+			exit, out := b.run(task)
+			if c.timeout == 0 && exit.Code != c.code || exit.TimedOut != (c.timeout > 0) || exit.Artifacts != len(c.want) ||
+				!strings.Contains(exit.Refusal, c.refusal) || (c.refusal == "") != (exit.Refusal == "") {
+				t.Errorf("exit %+v\n%s", exit, out)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("%s\n%s", diff, out)
+			}
+			contains(t, out, "## ls dist\n")
+			b.wantNothingLeft(t.Context())
+		})
 	}
 }
 

@@ -133,7 +133,7 @@ func BenchmarkProxy(b *testing.B) {
 	} {
 		_, err := bucket.Put(context.Background(), "repos/1/a", bytes.NewReader(content), blob.PutOptions{})
 		must(b, err)
-		link := s.Link(serve(b, bucket, s), "repos/1/a", 1, noon.Add(time.Hour))
+		link := s.Link(serve(b, bucket, s), blob.Grant{Key: "repos/1/a", Repo: 1, Expires: noon.Add(time.Hour)})
 		b.Run(name+"/whole", func(b *testing.B) { against(b, download(files.URL+"/bare"), download(link)) })
 		b.Run(name+"/range", func(b *testing.B) {
 			against(b, download(files.URL+"/bare"), download(link, "Range", "bytes=1-99999999"))

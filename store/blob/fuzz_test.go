@@ -49,20 +49,22 @@ func FuzzSigner(f *testing.F) {
 		f.Fatal(err)
 	}
 	at := time.Unix(2_000_000_000, 0)
-	good := s.Sign("repos/1/a", 1, at)
+	good := s.Sign(Grant{Key: "repos/1/a", Repo: 1, Name: "a/b.txt", Expires: at})
 	f.Add("repos/1/a", good.Encode())
 	f.Add("repos/1/b", good.Encode())
 	f.Add("repos/1/a", strings.Replace(good.Encode(), "repo=1", "repo=2", 1))
 	f.Add("repos/1/a", strings.Replace(good.Encode(), "2000000000", "2000000001", 1))
+	f.Add("repos/1/a", strings.Replace(good.Encode(), "name=a%2Fb.txt", "name=a%2Fb.html", 1))
+	f.Add("repos/1/aa", strings.Replace(good.Encode(), "name=a%2Fb.txt", "name=%2Fb.txt", 1))
 	f.Add("1\nrepos/1/a", "repo=1&expires=2000000000&sig=")
 	f.Fuzz(func(t *testing.T, key, query string) {
 		q, err := url.ParseQuery(query)
 		if err != nil {
 			return
 		}
-		repo, expires, ok := s.verify(key, q)
-		if ok && (key != "repos/1/a" || repo != 1 || !expires.Equal(at)) {
-			t.Errorf("%q grants %q of %d until %v", query, key, repo, expires)
+		g, ok := s.verify(key, q)
+		if ok && (g.Key != "repos/1/a" || g.Repo != 1 || g.Name != "a/b.txt" || !g.Expires.Equal(at)) {
+			t.Errorf("%q grants %+v", query, g)
 		}
 	})
 }

@@ -1,9 +1,7 @@
 package blob
 
 import (
-	"mime"
 	"net/http"
-	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -24,6 +22,10 @@ type ProxyOptions struct {
 	// until the link ends; 0: it has to ask each time.
 	MaxAge time.Duration
 	Now    func() time.Time // time.Now when nil
+	// Stall is how long a reader may take no more than 64 KiB, before its
+	// connection is broken off; a minute when 0. Nothing else bounds how long
+	// a download takes.
+	Stall time.Duration
 }
 
 // Handler serves GET and HEAD of objects: the path is "/" and the key, the
@@ -32,11 +34,16 @@ type ProxyOptions struct {
 // and breaks the connection off when an object turns out to be damaged.
 //
 // Objects are hostile: what is not known to be harmless is a download, and
-// nothing of it runs in the page's origin. It logs with the zerolog of the
+// nothing of it runs in the page's origin. Of a link that names the file, the
+// name's end says what it is, by a list of harmless types; of another, what it
+// was stored as. It logs with the zerolog of the
 // request's context.
 func Handler(o ProxyOptions) http.Handler {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Stall <= 0 {
+		o.Stall = time.Minute
 	}
 	return &proxy{o}
 }
@@ -55,16 +62,16 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	key := strings.TrimPrefix(r.URL.Path, "/")
-	repo, expires, ok := p.Signer.verify(key, r.URL.Query())
-	left := expires.Sub(p.Now())
+	grant, ok := p.Signer.verify(key, r.URL.Query())
+	left := grant.Expires.Sub(p.Now())
 	switch {
 	case !ok:
 		http.Error(w, "This link to a file was not made by this server, or was changed. Open the file from its run's page.", http.StatusForbidden)
 		return
 	case left <= 0:
-		http.Error(w, "This link to a file ended at "+expires.UTC().Format(time.RFC1123)+". Open the file from its run's page for a new one.", http.StatusGone)
+		http.Error(w, "This link to a file ended at "+grant.Expires.UTC().Format(time.RFC1123)+". Open the file from its run's page for a new one.", http.StatusGone)
 		return
-	case !p.owns(repo, key):
+	case !p.owns(grant.Repo, key):
 		http.Error(w, "This file is not of the repository that the link is for.", http.StatusForbidden)
 		return
 	}
@@ -78,10 +85,10 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	} else {
 		h.Set("Cache-Control", "private, no-cache")
 	}
-	describe(h, info)
+	describe(h, info, grant.Name)
 	content := &seeker{bucket: p.Bucket, info: info, ctx: r.Context, hint: r.Header.Get("Range")}
 	defer content.Close()
-	http.ServeContent(w, r, "", info.Modified, content)
+	http.ServeContent(&patient{ResponseWriter: w, control: http.NewResponseController(w), stall: p.Stall}, r, "", info.Modified, content)
 	if content.err != nil {
 		if r.Context().Err() == nil {
 			zerolog.Ctx(r.Context()).Error().Err(content.err).Str("key", key).Msg("an object breaks off")
@@ -112,32 +119,4 @@ func (p *proxy) fail(w http.ResponseWriter, r *http.Request, key string, err err
 		zerolog.Ctx(r.Context()).Error().Err(err).Str("key", key).Msg("an object cannot be served")
 	}
 	http.Error(w, text, status)
-}
-
-// shown are the types that a browser may show: none of them runs.
-var shown = map[string]bool{
-	"text/plain": true, "application/json": true,
-	"image/png": true, "image/jpeg": true, "image/gif": true, "image/webp": true,
-}
-
-// describe sets the headers that tell of the object.
-func describe(h http.Header, info Info) {
-	tag := string(info.SHA256)
-	if tag == "" {
-		tag = info.ETag
-	}
-	if tag != "" && !strings.ContainsAny(tag, "\"\\") && printable(tag) {
-		h.Set("ETag", `"`+tag+`"`)
-	}
-	kind, params, err := mime.ParseMediaType(info.ContentType)
-	contentType := mime.FormatMediaType(kind, params)
-	if err != nil || contentType == "" {
-		kind, contentType = "", "application/octet-stream"
-	}
-	h.Set("Content-Type", contentType)
-	disposition := "attachment"
-	if shown[kind] {
-		disposition = "inline"
-	}
-	h.Set("Content-Disposition", mime.FormatMediaType(disposition, map[string]string{"filename": path.Base(info.Key)}))
 }

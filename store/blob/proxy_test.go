@@ -69,28 +69,28 @@ func TestProxyPermission(t *testing.T) {
 		put(t, d, key, "content of "+key)
 	}
 	base, later := serve(t, d, s), noon.Add(time.Minute)
-	good := s.Link(base, "repos/1/a b+%2F?.txt", 1, later)
+	good := s.Link(base, blob.Grant{Key: "repos/1/a b+%2F?.txt", Repo: 1, Expires: later})
 	for _, tt := range []struct {
 		name, link string
 		status     int
 		words      string
 	}{
 		{"a good link", good, 200, "content of repos/1/a b"},
-		{"of an older key", newSigner(t, 'o').Link(base, "repos/2/a", 2, later), 200, "content of repos/2/a"},
-		{"of a foreign key", newSigner(t, 'x').Link(base, "repos/2/a", 2, later), 403, "not made by this server"},
+		{"of an older key", newSigner(t, 'o').Link(base, blob.Grant{Key: "repos/2/a", Repo: 2, Expires: later}), 200, "content of repos/2/a"},
+		{"of a foreign key", newSigner(t, 'x').Link(base, blob.Grant{Key: "repos/2/a", Repo: 2, Expires: later}), 403, "not made by this server"},
 		{"no signature", base + "/repos/2/a", 403, "not made by this server"},
 		{"an empty signature", base + "/repos/2/a?repo=2&expires=" + fmt.Sprint(later.Unix()) + "&sig=", 403, "not made by this server"},
-		{"another key", strings.Replace(s.Link(base, "repos/2/a", 2, later), "/repos/2/a", "/repos/11/a", 1), 403, "was changed"},
-		{"another repository", strings.Replace(s.Link(base, "repos/2/a", 2, later), "repo=2", "repo=11", 1), 403, "was changed"},
-		{"another end", strings.Replace(s.Link(base, "repos/2/a", 2, later), fmt.Sprint(later.Unix()), fmt.Sprint(later.Unix()+1), 1), 403, "was changed"},
-		{"ended", s.Link(base, "repos/2/a", 2, noon), 410, "ended at Wed, 02 Jan 2030 12:00:00 UTC"},
-		{"ended, and forged", newSigner(t, 'x').Link(base, "repos/2/a", 2, noon), 403, "not made by this server"},
-		{"of another's folder", s.Link(base, "repos/2/a", 1, later), 403, "not of the repository"},
-		{"of a folder whose name goes on", s.Link(base, "repos/11/a", 1, later), 403, "not of the repository"},
-		{"of a file beside the folder", s.Link(base, "repos/1x", 1, later), 403, "not of the repository"},
-		{"of no folder", s.Link(base, "elsewhere", 0, later), 403, "not of the repository"},
-		{"out of the folder", s.Link(base, "repos/1/../2/a", 1, later), 403, "not of the repository"},
-		{"of what is gone", s.Link(base, "repos/1/gone", 1, later), 404, "not there any more"},
+		{"another key", strings.Replace(s.Link(base, blob.Grant{Key: "repos/2/a", Repo: 2, Expires: later}), "/repos/2/a", "/repos/11/a", 1), 403, "was changed"},
+		{"another repository", strings.Replace(s.Link(base, blob.Grant{Key: "repos/2/a", Repo: 2, Expires: later}), "repo=2", "repo=11", 1), 403, "was changed"},
+		{"another end", strings.Replace(s.Link(base, blob.Grant{Key: "repos/2/a", Repo: 2, Expires: later}), fmt.Sprint(later.Unix()), fmt.Sprint(later.Unix()+1), 1), 403, "was changed"},
+		{"ended", s.Link(base, blob.Grant{Key: "repos/2/a", Repo: 2, Expires: noon}), 410, "ended at Wed, 02 Jan 2030 12:00:00 UTC"},
+		{"ended, and forged", newSigner(t, 'x').Link(base, blob.Grant{Key: "repos/2/a", Repo: 2, Expires: noon}), 403, "not made by this server"},
+		{"of another's folder", s.Link(base, blob.Grant{Key: "repos/2/a", Repo: 1, Expires: later}), 403, "not of the repository"},
+		{"of a folder whose name goes on", s.Link(base, blob.Grant{Key: "repos/11/a", Repo: 1, Expires: later}), 403, "not of the repository"},
+		{"of a file beside the folder", s.Link(base, blob.Grant{Key: "repos/1x", Repo: 1, Expires: later}), 403, "not of the repository"},
+		{"of no folder", s.Link(base, blob.Grant{Key: "elsewhere", Repo: 0, Expires: later}), 403, "not of the repository"},
+		{"out of the folder", s.Link(base, blob.Grant{Key: "repos/1/../2/a", Repo: 1, Expires: later}), 403, "not of the repository"},
+		{"of what is gone", s.Link(base, blob.Grant{Key: "repos/1/gone", Repo: 1, Expires: later}), 404, "not there any more"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			res, body, err := ask(t, "GET", tt.link)
@@ -129,7 +129,7 @@ func TestProxyHeaders(t *testing.T) {
 		_, err := d.Put(t.Context(), "repos/1/"+tt.name, strings.NewReader("<script>alert(1)</script>"), blob.PutOptions{ContentType: tt.kind})
 		must(t, err)
 		for _, method := range []string{"GET", "HEAD"} {
-			res, body, err := ask(t, method, s.Link(base, "repos/1/"+tt.name, 1, noon.Add(time.Hour)))
+			res, body, err := ask(t, method, s.Link(base, blob.Grant{Key: "repos/1/" + tt.name, Repo: 1, Expires: noon.Add(time.Hour)}))
 			must(t, err)
 			for header, want := range map[string]string{
 				"Content-Type": tt.wantKind, "Content-Disposition": tt.wantDisposition, "X-Content-Type-Options": "nosniff",
@@ -160,7 +160,7 @@ func TestProxyServesAsTheStandardLibrary(t *testing.T) {
 			info, err = b.Stat(t.Context(), info.Key)
 			must(t, err)
 			s := newSigner(t, 'k')
-			link := s.Link(serve(t, b, s), info.Key, 1, noon.Add(time.Hour))
+			link := s.Link(serve(t, b, s), blob.Grant{Key: info.Key, Repo: 1, Expires: noon.Add(time.Hour)})
 			tag := `"` + string(info.SHA256) + `"`
 			model := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("ETag", tag)
@@ -227,7 +227,7 @@ func TestProxyBreaksOff(t *testing.T) {
 		must(t, err)
 		_, err = f.WriteAt([]byte{content[5] ^ 1}, 5)
 		must(t, errors.Join(err, f.Close()))
-		res, body, err := ask(t, "GET", s.Link(serve(t, d, s), "repos/1/damaged", 1, noon.Add(time.Hour)))
+		res, body, err := ask(t, "GET", s.Link(serve(t, d, s), blob.Grant{Key: "repos/1/damaged", Repo: 1, Expires: noon.Add(time.Hour)}))
 		if err == nil {
 			t.Errorf("%d of %d damaged bytes came with %d, as if they were whole", len(body), size, res.StatusCode)
 		}
@@ -236,7 +236,7 @@ func TestProxyBreaksOff(t *testing.T) {
 		503: checks.Errorf(checks.KindUnavailable, errors.New("10.0.0.7:9000: refused"), "no answer from 10.0.0.7"),
 		500: checks.Errorf(checks.KindConfig, errors.New("the secret is wrong"), "keys at /etc/loktar"),
 	} {
-		res, body, e := ask(t, "GET", s.Link(serve(t, faulty{d, err}, s), "repos/1/a", 1, noon.Add(time.Hour)))
+		res, body, e := ask(t, "GET", s.Link(serve(t, faulty{d, err}, s), blob.Grant{Key: "repos/1/a", Repo: 1, Expires: noon.Add(time.Hour)}))
 		must(t, e)
 		if res.StatusCode != want || strings.Contains(body, "10.0.0.7") || strings.Contains(body, "secret") || strings.Contains(body, "/etc") || res.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%d %q, want %d without the insides", res.StatusCode, body, want)
@@ -250,3 +250,96 @@ type faulty struct {
 }
 
 func (f faulty) Stat(context.Context, string) (blob.Info, error) { return blob.Info{}, f.err }
+
+// TestProxyNames: a link that names its file has that name signed, and the
+// name alone says what the file is.
+func TestProxyNames(t *testing.T) {
+	d, s := openDir(t, t.TempDir()), newSigner(t, 'k')
+	base := serve(t, d, s)
+	_, err := d.Put(t.Context(), "repos/1/abc", strings.NewReader("<script>alert(1)</script>"), blob.PutOptions{ContentType: "text/html"})
+	must(t, err)
+	for name, want := range map[string][2]string{
+		"junit.xml":          {"text/plain; charset=utf-8", "inline; filename=junit.xml"},
+		"a/b/report.JSON":    {"application/json", "inline; filename=report.JSON"},
+		"index.html":         {"application/octet-stream", "attachment; filename=index.html"},
+		"x.svg":              {"application/octet-stream", "attachment; filename=x.svg"},
+		"x.js":               {"application/octet-stream", "attachment; filename=x.js"},
+		"x.pdf":              {"application/pdf", "attachment; filename=x.pdf"},
+		"x.html.png":         {"image/png", "inline; filename=x.html.png"},
+		`"; x=y.exe`:         {"application/octet-stream", `attachment; filename="\"; x=y.exe"`},
+		"\u00e9.txt":         {"text/plain; charset=utf-8", "inline; filename*=utf-8''%C3%A9.txt"},
+		"none":               {"application/octet-stream", "attachment; filename=none"},
+		"a&b=c?d#e+f g.html": {"application/octet-stream", `attachment; filename="a&b=c?d#e+f g.html"`},
+	} {
+		link := s.Link(base, blob.Grant{Key: "repos/1/abc", Repo: 1, Name: name, Expires: noon.Add(time.Hour)})
+		res, _, err := ask(t, "GET", link)
+		must(t, err)
+		h := res.Header
+		if res.StatusCode != 200 || h.Get("Content-Type") != want[0] || h.Get("Content-Disposition") != want[1] || h.Get("Content-Security-Policy") != "default-src 'none'; sandbox" {
+			t.Errorf("%q: %d %q", name, res.StatusCode, h)
+		}
+		for _, other := range []string{link + "x", strings.Replace(link, "name=", "name=a", 1), strings.Replace(link, "name=", "nam=", 1)} {
+			if res, _, err := ask(t, "GET", other); err != nil || res.StatusCode != 403 {
+				t.Errorf("%s: %v, %v", other, res, err)
+			}
+		}
+	}
+	unnamed := s.Link(base, blob.Grant{Key: "repos/1/abc", Repo: 1, Expires: noon.Add(time.Hour)})
+	if res, _, err := ask(t, "GET", unnamed+"&name=x.png"); err != nil || res.StatusCode != 403 {
+		t.Errorf("a name that was not signed: %v, %v", res, err)
+	}
+}
+
+// TestProxyWaits: who reads slowly gets all of it, however long a server lets
+// other answers take, and who reads nothing is let go.
+func TestProxyWaits(t *testing.T) {
+	d, s := openDir(t, t.TempDir()), newSigner(t, 'k')
+	content := blobtest.Bytes(1, 8<<20)
+	_, err := d.Put(t.Context(), "repos/1/a", bytes.NewReader(content), blob.PutOptions{})
+	must(t, err)
+	ended := make(chan error, 1)
+	files := blob.Handler(blob.ProxyOptions{
+		Bucket: d, Signer: s, Now: func() time.Time { return noon }, Stall: 2 * time.Second, Prefix: func(int64) string { return "repos/1" },
+	})
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			left := recover()
+			ended <- nil
+			if left != nil {
+				panic(left)
+			}
+		}()
+		files.ServeHTTP(w, r)
+	}))
+	server.Config.ReadTimeout = 100 * time.Millisecond
+	server.Config.WriteTimeout = 100 * time.Millisecond
+	server.Start()
+	t.Cleanup(server.Close)
+	link := s.Link(server.URL, blob.Grant{Key: "repos/1/a", Repo: 1, Expires: noon.Add(time.Hour)})
+	res, err := http.Get(link)
+	must(t, err)
+	var got bytes.Buffer
+	for tick := time.NewTicker(10 * time.Millisecond); ; {
+		if _, err := io.CopyN(&got, res.Body, 256<<10); err != nil {
+			tick.Stop()
+			if err != io.EOF {
+				t.Fatalf("after %d bytes: %v", got.Len(), err)
+			}
+			break
+		}
+		<-tick.C
+	}
+	res.Body.Close()
+	if !bytes.Equal(got.Bytes(), content) {
+		t.Error("other bytes came")
+	}
+	<-ended
+	res, err = http.Get(link)
+	must(t, err)
+	defer res.Body.Close()
+	select {
+	case <-ended:
+	case <-time.After(20 * time.Second):
+		t.Error("a reader that reads nothing holds its connection")
+	}
+}

@@ -35,43 +35,57 @@ func NewSigner(key []byte, older ...[]byte) (*Signer, error) {
 	return s, nil
 }
 
-// Sign gives the query of a link to the object key of the repository with the
-// id repo, good until expires, in whole seconds.
-func (s *Signer) Sign(key string, repo int64, expires time.Time) url.Values {
-	at := expires.Unix()
-	return url.Values{
-		"repo":    {strconv.FormatInt(repo, 10)},
-		"expires": {strconv.FormatInt(at, 10)},
-		"sig":     {base64.RawURLEncoding.EncodeToString(mac(s.keys[0], key, repo, at))},
+// Grant is what a link lets its reader do: read one object, for a while.
+type Grant struct {
+	Key  string
+	Repo int64 // the id of the repository whose object it is
+	// Name is what the file is called where it is saved; what kind of file it
+	// is follows from its end. Empty is the end of Key.
+	Name    string
+	Expires time.Time // in whole seconds
+}
+
+// Sign gives the query of a link.
+func (s *Signer) Sign(g Grant) url.Values {
+	q := url.Values{
+		"repo":    {strconv.FormatInt(g.Repo, 10)},
+		"expires": {strconv.FormatInt(g.Expires.Unix(), 10)},
+		"sig":     {base64.RawURLEncoding.EncodeToString(mac(s.keys[0], g))},
 	}
+	if g.Name != "" {
+		q.Set("name", g.Name)
+	}
+	return q
 }
 
 // verify tells what a query grants, when its signature is one of ours. That
 // it has ended is for the caller to see.
-func (s *Signer) verify(key string, q url.Values) (repo int64, expires time.Time, ok bool) {
+func (s *Signer) verify(key string, q url.Values) (g Grant, ok bool) {
 	repo, errRepo := strconv.ParseInt(q.Get("repo"), 10, 64)
 	at, errAt := strconv.ParseInt(q.Get("expires"), 10, 64)
 	sig, errSig := base64.RawURLEncoding.DecodeString(q.Get("sig"))
 	if errRepo != nil || errAt != nil || errSig != nil {
-		return 0, time.Time{}, false
+		return Grant{}, false
 	}
+	g = Grant{Key: key, Repo: repo, Name: q.Get("name"), Expires: time.Unix(at, 0)}
 	for _, k := range s.keys {
-		ok = hmac.Equal(sig, mac(k, key, repo, at)) || ok
+		ok = hmac.Equal(sig, mac(k, g)) || ok
 	}
-	return repo, time.Unix(at, 0), ok
+	return g, ok
 }
 
 // mac is the HMAC-SHA-256 of what is granted. Numbers come first and have no
-// line ends, so that no two grants are the same text.
-func mac(secret []byte, key string, repo, expires int64) []byte {
+// line ends, and the key's length says where it ends, so that no two grants
+// are the same text.
+func mac(secret []byte, g Grant) []byte {
 	h := hmac.New(sha256.New, secret)
-	fmt.Fprintf(h, "loktar blob 1\n%d\n%d\n%s", repo, expires, key)
+	fmt.Fprintf(h, "loktar blob 2\n%d\n%d\n%d\n%s%s", g.Repo, g.Expires.Unix(), len(g.Key), g.Key, g.Name)
 	return h.Sum(nil)
 }
 
 // Link is the whole of a link: base, under which Handler is reached, the key
 // and what Sign gives.
-func (s *Signer) Link(base, key string, repo int64, expires time.Time) string {
-	u := url.URL{Path: "/" + key}
-	return strings.TrimSuffix(base, "/") + u.EscapedPath() + "?" + s.Sign(key, repo, expires).Encode()
+func (s *Signer) Link(base string, g Grant) string {
+	u := url.URL{Path: "/" + g.Key}
+	return strings.TrimSuffix(base, "/") + u.EscapedPath() + "?" + s.Sign(g).Encode()
 }
