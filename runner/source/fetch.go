@@ -209,7 +209,11 @@ func (f *fetcher) byName(ctx context.Context, missing []string, w want, gone boo
 }
 
 func (f *fetcher) run(ctx context.Context, specs ...string) error {
-	args := []string{"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc", "--no-recurse-submodules", "--update-shallow"}
+	return f.fetch(ctx, "--no-prune", specs)
+}
+
+func (f *fetcher) fetch(ctx context.Context, prune string, specs []string) error {
+	args := []string{"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc", "--no-recurse-submodules", "--update-shallow", prune}
 	if f.m.shallow() {
 		args = append(args, "--unshallow")
 	}

@@ -120,6 +120,7 @@ func (m *mirror) vanish(ctx context.Context) error {
 	defer m.unlock()
 	m.distrust()
 	m.linkMemory.clear()
+	m.tagged = nil
 	return errors.Join(m.src.trash.discard(m.dir), m.src.trash.discard(m.dir+".new"))
 }
 

@@ -26,6 +26,8 @@ type Lease struct {
 
 	once    sync.Once
 	release func()
+	mu      sync.Mutex
+	extra   []string // folders that go with the lease
 }
 
 // Release gives the folder back; Dir may not be used any more. More calls
@@ -48,7 +50,12 @@ func (s *Source) Lease(ctx context.Context, repo checks.Repo, tree string) (*Lea
 	if err != nil {
 		return nil, fmt.Errorf("lease tree %s: %w", tree, err)
 	}
-	return &Lease{Dir: f.files(), Tree: tree, Gaps: f.gaps.list, release: func() { s.trees.give(f) }}, nil
+	l := &Lease{Dir: f.files(), Tree: tree, Gaps: f.gaps.list}
+	l.release = func() {
+		s.trash.report(l.removeExtra())
+		s.trees.give(f)
+	}
+	return l, nil
 }
 
 // folder is one worktree. Who may read which field is said for each.

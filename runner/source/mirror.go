@@ -28,6 +28,9 @@ type mirror struct {
 	turn chan struct{}
 
 	linkMemory linkMemory
+	// tagged are heads that the tags were fetched for; who has the turn may
+	// use it.
+	tagged map[string]bool
 
 	mu sync.Mutex
 	// kept tells the day on which an object that is complete here was last
@@ -92,6 +95,7 @@ func (m *mirror) ensure(ctx context.Context) error {
 // holds the turn.
 func (m *mirror) recreate(ctx context.Context) error {
 	m.distrust()
+	m.tagged = nil
 	fresh := m.dir + ".new"
 	if err := os.RemoveAll(fresh); err != nil {
 		return fmt.Errorf("make mirror: %w", err)
