@@ -1,0 +1,140 @@
+package app_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/rs/zerolog"
+
+	"github.com/dudesons/loktar/app"
+	"github.com/dudesons/loktar/app/minihub/minihubtest"
+	"github.com/dudesons/loktar/configs"
+)
+
+// child is a server in a process of its own.
+type child struct {
+	t     *testing.T
+	cmd   *exec.Cmd
+	stdin io.Writer
+	armed chan struct{}
+	ended chan struct{}
+	url   string
+}
+
+func startChild(t *testing.T, config string) *child {
+	t.Helper()
+	cmd := exec.CommandContext(context.Background(), os.Args[0], "-test.run=^TestReleaseSurvivesDeath$", "-test.count=1")
+	cmd.Env = append(os.Environ(), envCrash+"="+config)
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	c := &child{t: t, cmd: cmd, stdin: in, armed: make(chan struct{}), ended: make(chan struct{})}
+	lines := bufio.NewScanner(out)
+	for lines.Scan() && c.url == "" {
+		if addr, ok := strings.CutPrefix(lines.Text(), "listens at "); ok {
+			c.url = "http://" + addr
+			break
+		}
+	}
+	go func() {
+		for lines.Scan() {
+			if lines.Text() == "armed" {
+				c.armed <- struct{}{}
+			}
+		}
+		_ = cmd.Wait()
+		close(c.ended)
+	}()
+	t.Cleanup(c.kill)
+	if c.url == "" {
+		t.Fatal("the server did not start")
+	}
+	return c
+}
+
+// arm has the child kill itself once a step is done.
+func (c *child) arm(step string) {
+	if _, err := fmt.Fprintln(c.stdin, step); err != nil {
+		c.t.Fatal(err)
+	}
+	<-c.armed
+}
+
+// died waits until the child has killed itself, or was killed.
+func (c *child) died(when string) {
+	c.t.Helper()
+	deadline, cancel := context.WithTimeout(c.t.Context(), minihubtest.Patience)
+	defer cancel()
+	select {
+	case <-c.ended:
+	case <-deadline.Done():
+		c.t.Fatalf("the server did not die %s", when)
+	}
+	if s, ok := c.cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || s.Signal() != syscall.SIGKILL {
+		c.t.Fatalf("the server ended by itself %s: %v", when, c.cmd.ProcessState)
+	}
+}
+
+func (c *child) kill() {
+	_ = c.cmd.Process.Kill()
+	<-c.ended
+}
+
+// crashingServer serves until its standard input ends. A line there names the
+// step after which it dies.
+func crashingServer(t *testing.T, file string) {
+	cfg, err := configs.Load(file, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := app.New(t.Context(), cfg, zerolog.Nop(), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	armed := ""
+	at := func(step string) {
+		mu.Lock()
+		defer mu.Unlock()
+		if word, _, _ := strings.Cut(step, " "); armed != word {
+			if again, ok := strings.CutSuffix(armed, " again"); ok && again == word {
+				armed = again
+			}
+			return
+		}
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {} // nothing is done meanwhile
+	}
+	app.Rig(s, builder{at}, at)
+	go func() {
+		lines := bufio.NewScanner(os.Stdin)
+		for lines.Scan() {
+			mu.Lock()
+			armed = lines.Text()
+			mu.Unlock()
+			fmt.Println("armed")
+		}
+		os.Exit(0)
+	}()
+	fmt.Println("listens at", s.Addr())
+	if err := s.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
