@@ -238,7 +238,7 @@ func (h *Hub) touch() {
 var firstIDs = map[string]int64{
 	"user": 21_000, "repo": 186_000_000, "app": 29_000, "installation": 957_000, "pull": 279_000_000,
 	"suite": 3_359_000_000, "run": 36_593_000_000, "delivery": 163_000_000_000, "hook": 109_000_000,
-	"ruleset": 4_200, "issue": 444_500_000, "comment": 4_921_000_000, "reaction": 335_000_000, "label": 1_362_000_000,
+	"ruleset": 4_200, "issue": 444_500_000, "comment": 4_921_000_000, "reaction": 335_000_000, "label": 1_362_000_000, "release": 231_000_000,
 }
 
 // nextID returns a fresh id of a kind. mu is held.

@@ -3,6 +3,7 @@ package minihub
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -178,4 +179,21 @@ func (a *App) selectionEvent(in *installation, action string, added, removed []*
 	a.enqueue("installation_repositories", action, in, nil, obj{
 		"installation": h.installationJSON(in), "repository_selection": in.selection(), "repositories_added": briefRepos(added),
 		"repositories_removed": briefRepos(removed), "requester": nil, "sender": h.userJSON(in.account)})
+}
+
+// Permit changes what every App may do, as when its owner changes the App's
+// permissions and all accounts accept them at once; that is told as
+// installation.new_permissions_accepted. Tokens keep what they were minted
+// with.
+func (h *Hub) Permit(permission, level string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.opts.Permissions = maps.Clone(h.opts.Permissions)
+	h.opts.Permissions[permission] = level
+	for _, a := range h.appsByID() {
+		for _, in := range a.installations {
+			a.enqueue("installation", "new_permissions_accepted", in, nil, obj{"installation": h.installationJSON(in), "sender": h.userJSON(in.account)})
+		}
+	}
+	h.touch()
 }

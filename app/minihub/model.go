@@ -162,6 +162,8 @@ type Repo struct {
 	rules      branchRules
 	threads    map[int]*thread   // by number; those that were asked for
 	labels     map[string]*label // by lower-case name
+	releases   []*release        // by id
+	latest     *release          // nil for none
 
 	commitMu sync.Mutex
 	commits  map[string]*commit

@@ -62,6 +62,8 @@ func (h *Hub) repoRoutes() http.Handler {
 	mux.HandleFunc("GET "+repo, h.codePage)
 	mux.HandleFunc("GET "+repo+"/pulls", h.pullsPage)
 	mux.HandleFunc("GET "+repo+"/settings", h.settingsPage)
+	mux.HandleFunc("GET "+repo+"/releases/tag/{tag...}", h.releasePage)
+	mux.HandleFunc("GET "+repo+"/tree/{ref...}", h.treePage)
 	mux.HandleFunc("GET "+repo+"/commit/{sha}", h.commitPage)
 	mux.HandleFunc("GET "+repo+"/commit/{sha}/events", h.commitEvents)
 	mux.HandleFunc("POST "+repo+"/commit/{sha}/rerun", h.rerunCommitForm)

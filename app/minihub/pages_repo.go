@@ -1,6 +1,7 @@
 package minihub
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"net/http"
@@ -41,7 +42,9 @@ func (h *Hub) pageRepo(w http.ResponseWriter, r *http.Request) *Repo {
 type refRow struct {
 	Name, SHA, Short, Subject, Icon, Sub string
 	Default, Queue                       bool
-	Pull                                 int // of which it is the open head; 0 without one
+	Pull                                 int    // of which it is the open head; 0 without one
+	Release                              string // the name of a tag's release; empty without one
+	Link                                 string // to a tag's page
 }
 
 type codePageData struct {
@@ -74,6 +77,9 @@ func (h *Hub) codePage(w http.ResponseWriter, r *http.Request) {
 		box := h.checksAt(repo, refs[ref], "")
 		row := refRow{Name: name, SHA: refs[ref], Short: refs[ref][:7], Subject: repo.known(refs[ref]).subject(), Icon: box.Icon, Sub: box.Sub}
 		if isTag {
+			if row.Link = "/" + repo.FullName() + tagPage(name); repo.releaseOf(name) != nil {
+				row.Release = cmp.Or(repo.releaseOf(name).name, name)
+			}
 			d.Tags = append(d.Tags, row)
 			continue
 		}
