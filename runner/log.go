@@ -50,7 +50,9 @@ type Log struct {
 	buf   []byte
 	mid   bool  // the last byte written was not a line's end
 	left  int64 // bytes that may still be written
+	own   int64 // bytes that this attempt's job may still print
 	full  bool
+	over  chan struct{} // closed when own is used up
 	limit int64
 	err   error
 }
@@ -58,7 +60,7 @@ type Log struct {
 // OpenLog opens the log at path with mode 0600, making it and its folder where
 // they are missing. What an earlier attempt wrote stays, and counts. After
 // limit bytes (0 means DefaultLogLimit) the log says so once and keeps no more
-// output.
+// output. See Over for a job that prints as much by itself.
 func OpenLog(path string, limit int64) (*Log, error) {
 	if limit <= 0 {
 		limit = DefaultLogLimit
@@ -70,7 +72,7 @@ func OpenLog(path string, limit int64) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
-	l := &Log{file: file, limit: limit}
+	l := &Log{file: file, limit: limit, own: limit, over: make(chan struct{})}
 	size, err := l.resume()
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open log: %w", err), file.Close())
@@ -99,6 +101,7 @@ func (l *Log) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.full {
+		l.count(len(p))
 		return len(p), nil
 	}
 	var stamp [len(jobStamp)]byte
@@ -116,15 +119,30 @@ func (l *Log) Write(p []byte) (int, error) {
 		l.mid = line[len(line)-1] != '\n'
 		rest = rest[len(line):]
 	}
+	l.count(len(l.buf))
 	if int64(len(l.buf)) > l.left {
 		l.buf, l.full, l.mid = l.buf[:max(l.left, 0)], true, true
 	}
 	l.flush()
 	if l.full {
-		l.heading(fmt.Sprintf("The log reached its limit of %s. What the job prints from here on is not kept; the job goes on.", bytesText(l.limit)))
+		l.heading(fmt.Sprintf("The log reached its limit of %s. What the job prints from here on is not kept.", bytesText(l.limit)))
 	}
 	return len(p), nil
 }
+
+// count takes n bytes off what the job may print.
+func (l *Log) count(n int) {
+	if l.own < 0 {
+		return
+	}
+	if l.own -= int64(n); l.own < 0 {
+		close(l.over)
+	}
+}
+
+// Over is closed once the job of this attempt printed more than the log's
+// limit by itself. Such a job is to be ended.
+func (l *Log) Over() <-chan struct{} { return l.over }
 
 // Heading writes a line of Loktar's own. Control characters in text, which may
 // be hostile, become spaces; long text is cut.

@@ -126,7 +126,20 @@ func (r *Runner) onLease(ctx context.Context, run checks.Run, log *Log, idle che
 	if len(t.lines()) == 0 && t.Artifacts == nil {
 		return idle, nil
 	}
-	exit, err := r.o.Sandbox.Run(ctx, t, log)
+	bounded, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	go func() {
+		select {
+		case <-log.Over():
+			end(errLogFull)
+		case <-bounded.Done():
+		}
+	}()
+	exit, err := r.o.Sandbox.Run(bounded, t, log)
+	if context.Cause(bounded) == errLogFull && (exit.Cancelled || errors.Is(err, context.Canceled)) {
+		exit.Cancelled, err = false, nil
+		exit.Exceeded = fmt.Sprintf("The job printed more than the %s that the server keeps of a log, and was ended. Have it print less, or the server's operator raise runner.log.", bytesText(log.limit))
+	}
 	if err != nil {
 		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 			return cancelled(), nil
@@ -135,6 +148,9 @@ func (r *Runner) onLease(ctx context.Context, run checks.Run, log *Log, idle che
 	}
 	return verdict(t, exit), nil
 }
+
+// errLogFull ends a job that printed too much.
+var errLogFull = errors.New("the log is full")
 
 func cancelled() checks.Result { return verdict(Task{}, Exit{Cancelled: true}) }
 

@@ -98,6 +98,10 @@ type Exit struct {
 	// nothing then.
 	TimedOut  bool
 	Cancelled bool
+	// Exceeded says in a sentence which bound of the sandbox's own, as that of
+	// what may be written to disk, the steps went beyond and were ended for.
+	// It is empty otherwise.
+	Exceeded string
 	// OutOfMemory: a process was killed for want of memory. MemoryLimit is
 	// the limit that it met, in bytes.
 	OutOfMemory bool

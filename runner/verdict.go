@@ -31,6 +31,9 @@ func verdict(t Task, exit Exit) checks.Result {
 	case exit.TimedOut:
 		r.Outcome, r.ExitCode = checks.OutcomeTimedOut, 0
 		r.Detail = fmt.Sprintf("%s did not end within the timeout of %s.", line, durationText(t.Timeout))
+	case exit.Exceeded != "":
+		r.Outcome, r.ExitCode, r.Detail = checks.OutcomeFailed, 0, exit.Exceeded
+		return r
 	case exit.Refusal != "":
 		r.Outcome, r.Detail = checks.OutcomeFailed, exit.Refusal
 		return r
@@ -60,6 +63,8 @@ func codeText(code int) string {
 		return " (a command could not be executed)"
 	case code == 127:
 		return " (a command was not found in the image)"
+	case code == 128+25: // SIGXFSZ
+		return " (killed by signal 25: it wrote more to one file than the server's runner.workspace allows)"
 	case code > 128 && code <= 128+64:
 		return fmt.Sprintf(" (killed by signal %d)", code-128)
 	}

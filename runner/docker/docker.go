@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -38,6 +39,7 @@ const (
 	defaultImage       = "loktar/base:latest"
 	defaultMemory      = 4 << 30
 	defaultPIDs        = 4096
+	defaultWorkspace   = 10 << 30
 	defaultStopGrace   = 5 * time.Second
 	defaultStoppedTime = 20 * time.Second
 	defaultCleanTime   = 5 * time.Minute
@@ -66,6 +68,26 @@ type Options struct {
 	// Limits hold for jobs that set none. Zero fields mean: all CPUs, 4 GiB
 	// of memory, 4096 processes.
 	Limits checks.Resources
+	// Workspace bounds what a job may write to disk, in bytes, in its
+	// workspace and elsewhere together; one file cannot be larger either.
+	// Zero means 10 GiB.
+	Workspace int64
+	// Images are patterns of the images that a task may name, beside Image,
+	// which always may be used; nil means all. In a pattern "*" stands for any
+	// characters; one without a tag means all tags.
+	Images []string
+	// Pull is PullMissing, PullAlways or PullNever; empty means PullMissing.
+	Pull string
+	// Credentials are asked at each pull; nil means that there are none.
+	Credentials Credentials
+	// Recorded gives the Exit.Image of an earlier job of a run whose Task.Image
+	// was the same, from a process before, or "". It may be nil.
+	Recorded func(run, image string) string
+	// NoFirewall leaves the machine's packet filter alone. Otherwise jobs with
+	// a network are kept from the machine and from private addresses where
+	// iptables allows it, but for those in Reach.
+	NoFirewall bool
+	Reach      []netip.Prefix
 	// StopGrace is how long a job that is told to stop may take before it is
 	// killed (0: 5 s); StoppedCleanTime how long its clean lines may take
 	// then (0: 20 s); CleanTime how long they may take otherwise (0: 5 min).
@@ -83,6 +105,8 @@ type Sandbox struct {
 	engine *client.Client
 	dial   func() (*client.Client, error) // a client with connections of its own
 
+	firewall *firewall
+
 	reaping sync.Mutex // held through one Reap
 	// lowFiles: the engine itself may open fewer files than a job is to have,
 	// and cannot give more than it has.
@@ -94,6 +118,8 @@ type Sandbox struct {
 	live    map[string]struct{} // names of the jobs that run, and of holders
 	owed    bool                // something could not be removed
 	idle    map[bool][]*holder  // by whether they have a network
+	pins    map[pinKey]pin
+	pulls   map[string]*pulling // by image
 	// noHolder is until when no holder is made.
 	noHolder time.Time
 }
@@ -132,6 +158,16 @@ func New(_ context.Context, o Options) (*Sandbox, error) {
 	if o.Limits.PIDs <= 0 {
 		o.Limits.PIDs = defaultPIDs
 	}
+	if o.Workspace <= 0 {
+		o.Workspace = defaultWorkspace
+	}
+	switch o.Pull {
+	case "":
+		o.Pull = PullMissing
+	case PullMissing, PullAlways, PullNever:
+	default:
+		return nil, checks.Errorf(checks.KindConfig, nil, "%q is no word for when images are pulled. Write one of missing, always, never.", short(o.Pull))
+	}
 	setDefault(&o.StopGrace, defaultStopGrace)
 	setDefault(&o.StoppedCleanTime, defaultStoppedTime)
 	setDefault(&o.CleanTime, defaultCleanTime)
@@ -145,7 +181,10 @@ func New(_ context.Context, o Options) (*Sandbox, error) {
 	if err != nil {
 		return nil, checks.Errorf(checks.KindConfig, err, "The Docker engine's address is not valid. Check DOCKER_HOST.")
 	}
-	return &Sandbox{o: o, engine: engine, dial: dial, live: make(map[string]struct{}), idle: make(map[bool][]*holder)}, nil
+	return &Sandbox{
+		o: o, engine: engine, dial: dial, firewall: newFirewall(o), live: make(map[string]struct{}), idle: make(map[bool][]*holder),
+		pins: make(map[pinKey]pin), pulls: make(map[string]*pulling),
+	}, nil
 }
 
 func setDefault(d *time.Duration, value time.Duration) {
@@ -201,6 +240,7 @@ func (s *Sandbox) look(ctx context.Context) (machine, error) {
 		return machine{}, checks.Errorf(checks.KindConfig, nil,
 			"The Docker engine ignores limits on memory and processes (it has no cgroup driver). Use an engine that runs as root, or give the rootless one systemd and cgroup v2.")
 	}
+	s.firewall.announce(ctx)
 	s.machine = &machine{cpus: info.NCPU, memory: info.MemTotal, volatile: atLeast(info.KernelVersion, 5, 10)}
 	return *s.machine, nil
 }
@@ -251,6 +291,6 @@ func (s *Sandbox) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	s.removeHolders(ctx)
-	err := errors.Join(s.removeNetwork(ctx), s.settle(ctx))
+	err := errors.Join(s.removeNetwork(ctx), s.settle(ctx), s.firewall.remove(ctx))
 	return errors.Join(err, s.engine.Close())
 }

@@ -29,6 +29,9 @@ type holder struct {
 // borrow lends a holder to one job. It is nil when none can be had; then the
 // job makes do with a network namespace of its own.
 func (s *Sandbox) borrow(ctx context.Context, network bool) *holder {
+	if network {
+		s.firewall.ensure(ctx)
+	}
 	s.mu.Lock()
 	if idle := s.idle[network]; len(idle) > 0 {
 		h := idle[len(idle)-1]

@@ -2,67 +2,140 @@ package docker
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"strings"
+	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/distribution/reference"
-	"github.com/docker/docker/api/types/image"
-	"github.com/docker/docker/client"
 
 	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/runner"
 )
 
-// imageName checks and completes the name of an image.
-func imageName(name string) (string, error) {
-	ref, err := reference.ParseDockerRef(name)
-	if err != nil {
-		return "", checks.Errorf(checks.KindConfig, err,
-			"%q is not the name of an image. Correct `image` in %s, or runner.image of the server.", short(name), checks.ManifestFile)
-	}
-	return reference.FamiliarString(ref), nil
+// When an image is pulled.
+const (
+	// PullMissing: when the engine does not have it.
+	PullMissing = "missing"
+	// PullAlways: once in each run that names it.
+	PullAlways = "always"
+	// PullNever: not at all.
+	PullNever = "never"
+)
+
+// LabelReadOnly is a label of images. Where it is "true", the root of their
+// containers is read-only, with room in memory at the usual places.
+const LabelReadOnly = "loktar.read-only-root"
+
+// pinTime is how long a run's image stays known after its last use.
+const pinTime = 24 * time.Hour
+
+// pin is the image that a name means to all jobs of a run, wherever its tag
+// moves meanwhile.
+type pin struct {
+	id       string // of the image's content, sha256:...
+	digest   string // NAME@sha256:... to pull it by; "" when no registry told
+	readOnly bool
+	used     time.Time
 }
 
-// pull has the engine fetch an image that it does not have.
-func (s *Sandbox) pull(ctx context.Context, name string) error {
-	stream, err := s.engine.ImagePull(ctx, name, image.PullOptions{})
-	if err == nil {
-		err = pulled(stream)
-		err = errors.Join(err, stream.Close())
+type pinKey struct{ run, image string }
+
+// resolve finds out what ref means in t's run. The first job of a run that
+// names it decides.
+func (s *Sandbox) resolve(ctx context.Context, t runner.Task, ref reference.Named, out runner.Output) (pin, error) {
+	key := pinKey{t.Job.Run, ref.String()}
+	if p, ok := s.pinned(key, nil); ok {
+		return p, nil
+	}
+	if s.o.Recorded != nil && t.Job.Run != "" {
+		if id := s.o.Recorded(t.Job.Run, t.Image); id != "" {
+			if p, err := s.inspectImage(ctx, id, ref); err == nil {
+				p, _ = s.pinned(key, &p)
+				return p, nil
+			}
+		}
+	}
+	name := reference.FamiliarString(ref)
+	p, err := s.inspectImage(ctx, name, ref)
+	// What was made at the engine itself came from no registry.
+	stale := err == nil && s.o.Pull == PullAlways && p.digest != ""
+	if stale || cerrdefs.IsNotFound(err) && s.o.Pull != PullNever {
+		if err := s.pull(ctx, ref, out); err != nil {
+			return pin{}, err
+		}
+		p, err = s.inspectImage(ctx, name, ref)
 	}
 	switch {
 	case err == nil:
-		return nil
-	case ctx.Err() != nil:
-		return fmt.Errorf("pull image: %w", ctx.Err())
-	case client.IsErrConnectionFailed(err):
-		return fault(err, "pull image")
-	case strings.Contains(err.Error(), "no space left on device"):
-		return fault(err, "pull image")
-	case strings.HasPrefix(name, "loktar/base"):
-		return checks.Errorf(checks.KindConfig, err, "The image %s is not on the Docker engine. Make it with `make image`, or name another in runner.image.", name)
+		p, _ = s.pinned(key, &p)
+		return p, nil
 	case cerrdefs.IsNotFound(err):
-		return checks.Errorf(checks.KindConfig, err, "The image %s does not exist, or reading it needs a login. Correct `image` in %s, or runner.image of the server.", short(name), checks.ManifestFile)
+		return pin{}, missing(ref, s.o.Pull)
 	}
-	return checks.Errorf(checks.KindConfig, err, "The image %s is not on the Docker engine and could not be pulled. Check that its registry can be reached, or load it with `docker load`.", short(name))
+	return pin{}, fault(err, "inspect image")
 }
 
-// pulled reads the engine's account of a pull to its end.
-func pulled(stream io.Reader) error {
-	for dec := json.NewDecoder(stream); ; {
-		var message struct {
-			Error string `json:"error"`
-		}
-		switch err := dec.Decode(&message); {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return fmt.Errorf("read answer: %w", err)
-		case message.Error != "":
-			return errors.New(message.Error)
+// restore brings back an image that was pinned and is gone from the engine.
+func (s *Sandbox) restore(ctx context.Context, t runner.Task, ref reference.Named, p pin, out runner.Output) error {
+	if p.digest != "" && s.o.Pull != PullNever {
+		if by, err := reference.ParseDockerRef(p.digest); err == nil {
+			return s.pull(ctx, by, out)
 		}
 	}
+	s.mu.Lock()
+	delete(s.pins, pinKey{t.Job.Run, ref.String()})
+	s.mu.Unlock()
+	return missing(ref, s.o.Pull)
+}
+
+func missing(ref reference.Named, policy string) error {
+	name := short(reference.FamiliarString(ref))
+	if policy == PullNever {
+		return checks.Errorf(checks.KindConfig, nil,
+			"The image %s is not on the Docker engine, and runner.pull of the server is `never`. Have its operator load it with `docker load` or `docker pull`.", name)
+	}
+	return checks.Errorf(checks.KindConfig, nil, "The image %s was removed from the Docker engine while its run went on. Start the run again.", name)
+}
+
+// pinned is the image of key, which is fresh when none is known yet and fresh
+// is not nil.
+func (s *Sandbox) pinned(key pinKey, fresh *pin) (pin, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	p, ok := s.pins[key]
+	if !ok {
+		if fresh == nil {
+			return pin{}, false
+		}
+		for k, old := range s.pins {
+			if now.Sub(old.used) > pinTime {
+				delete(s.pins, k)
+			}
+		}
+		p = *fresh
+	}
+	p.used = now
+	s.pins[key] = p
+	return p, true
+}
+
+// inspectImage asks the engine about the image that it calls name.
+func (s *Sandbox) inspectImage(ctx context.Context, name string, ref reference.Named) (pin, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	seen, err := s.engine.ImageInspect(ctx, name)
+	if err != nil {
+		return pin{}, fmt.Errorf("inspect image %s: %w", name, err)
+	}
+	p := pin{id: seen.ID}
+	if seen.Config != nil {
+		p.readOnly = seen.Config.Labels[LabelReadOnly] == "true"
+	}
+	for _, digest := range seen.RepoDigests {
+		if by, err := reference.ParseDockerRef(digest); err == nil && by.Name() == ref.Name() {
+			p.digest = digest
+		}
+	}
+	return p, nil
 }

@@ -11,12 +11,15 @@ import (
 const (
 	optionICC = "com.docker.network.bridge.enable_icc"
 	optionMTU = "com.docker.network.driver.mtu"
+	// optionBridge is the name of the bridge's interface.
+	optionBridge = "com.docker.network.bridge.name"
 )
 
 // jobNetwork is the network of jobs that may use one: a bridge of this
 // instance alone, on which containers do not reach one another. It is made
-// at first use.
+// at first use, behind the firewall.
 func (s *Sandbox) jobNetwork(ctx context.Context) (string, error) {
+	s.firewall.ensure(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.network != "" {
@@ -24,7 +27,7 @@ func (s *Sandbox) jobNetwork(ctx context.Context) (string, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
-	options := map[string]string{optionICC: "false"}
+	options := map[string]string{optionICC: "false", optionBridge: s.firewall.bridge()}
 	// The engine's own bridge knows how large a packet its machine can send;
 	// other networks do not inherit it.
 	if bridge, err := s.engine.NetworkInspect(ctx, "bridge", network.InspectOptions{}); err == nil {

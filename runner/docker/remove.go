@@ -20,7 +20,7 @@ func (s *Sandbox) remove(ctx context.Context, j *job) bool {
 	if !gone {
 		return false // what may still be mounted stays
 	}
-	if err := s.removeDir(ctx, j.name, j.task.Image); err != nil {
+	if err := s.removeDir(ctx, j.name, j.image.id); err != nil {
 		zerolog.Ctx(ctx).Warn().Err(err).Str("job", j.task.Job.String()).Msg("job folder could not be removed; it will be later")
 		return false
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
+	"github.com/distribution/reference"
 	"github.com/docker/docker/api/types"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/pkg/stdcopy"
@@ -37,6 +38,8 @@ type job struct {
 	holder  *holder // nil when the job has a network namespace of its own
 	limits  checks.Resources
 	machine machine
+	ref     reference.Named
+	image   pin
 	brief   bool // watch.brief
 }
 
@@ -48,13 +51,11 @@ func (s *Sandbox) Run(ctx context.Context, t runner.Task, out runner.Output) (ex
 	if err := mountable(t.Tree); err != nil {
 		return exit, err
 	}
-	if t.Image == "" {
-		t.Image = s.o.Image
-	}
-	if t.Image, err = imageName(t.Image); err != nil {
+	ref, err := s.imageOf(t.Image)
+	if err != nil {
 		return exit, err
 	}
-	where := "In the image " + t.Image
+	where := "In the image " + reference.FamiliarString(ref)
 	if !t.Network {
 		where += ", without network"
 	}
@@ -62,7 +63,7 @@ func (s *Sandbox) Run(ctx context.Context, t runner.Task, out runner.Output) (ex
 	for attempt := 1; ; attempt++ {
 		low := s.lowFiles.Load()
 		var started, holderDied bool
-		exit, started, holderDied, err = s.runOnce(ctx, t, out, attempt < maxAttempts)
+		exit, started, holderDied, err = s.runOnce(ctx, t, ref, out, attempt < maxAttempts)
 		var takers *takerError
 		switch {
 		case err == nil:
@@ -90,9 +91,12 @@ func (s *Sandbox) Run(ctx context.Context, t runner.Task, out runner.Output) (ex
 
 // runOnce runs t in one container. started tells whether a step may have run;
 // holderDied, that the network to join was gone.
-func (s *Sandbox) runOnce(ctx context.Context, t runner.Task, out runner.Output, join bool) (exit runner.Exit, started, holderDied bool, err error) {
-	j := &job{task: t, name: randomName(), nonce: randomName()}
+func (s *Sandbox) runOnce(ctx context.Context, t runner.Task, ref reference.Named, out runner.Output, join bool) (exit runner.Exit, started, holderDied bool, err error) {
+	j := &job{task: t, name: randomName(), nonce: randomName(), ref: ref}
 	if j.machine, err = s.look(ctx); err != nil {
+		return exit, false, false, err
+	}
+	if j.image, err = s.resolve(ctx, t, ref, out); err != nil {
 		return exit, false, false, err
 	}
 	j.limits = s.limitsOf(t.Resources, j.machine)
@@ -130,7 +134,8 @@ func (s *Sandbox) runOnce(ctx context.Context, t runner.Task, out runner.Output,
 	return exit, started, false, err
 }
 
-// create makes the container, and first what it lacks: the image, the network.
+// create makes the container, and first what it lacks meanwhile: the image, the
+// network.
 func (s *Sandbox) create(ctx context.Context, j *job, out runner.Output) (id string, err error) {
 	var pulled, remade bool
 	for {
@@ -148,8 +153,7 @@ func (s *Sandbox) create(ctx context.Context, j *job, out runner.Output) (id str
 			return id, nil
 		case cerrdefs.IsNotFound(err) && strings.Contains(err.Error(), "No such image") && !pulled:
 			pulled = true
-			out.Heading("Pulling the image " + j.task.Image)
-			if err := s.pull(ctx, j.task.Image); err != nil {
+			if err := s.restore(ctx, j.task, j.ref, j.image, out); err != nil {
 				return "", err
 			}
 		case cerrdefs.IsNotFound(err) && strings.Contains(err.Error(), "network") && !remade:
@@ -199,7 +203,9 @@ func (s *Sandbox) attend(ctx context.Context, j *job, id string, out runner.Outp
 		return exit, false, err
 	}
 	w := watch{sandbox: s, job: j, id: id, progress: p, out: out, brief: j.brief}
-	code, err := w.untilEnd(ctx, life, ended, failed)
+	m := s.startMeter(life, j, id)
+	code, err := w.untilEnd(ctx, life, ended, failed, m.exceeded)
+	m.stop()
 	finish()
 	if err != nil {
 		return exit, true, fault(err, "wait for container")
@@ -248,7 +254,7 @@ func (s *Sandbox) account(ctx context.Context, w *watch, code int) (exit runner.
 	}
 	shell, step, clean, stepsCode := w.progress.now()
 	if shell == 0 && (code == 126 || code == 127) && !w.stopping() {
-		return exit, checks.Errorf(checks.KindConfig, nil, "The image %s cannot run a shell. Use one that has /bin/sh.", short(w.job.task.Image))
+		return exit, checks.Errorf(checks.KindConfig, nil, "The image %s cannot run a shell. Use one that has /bin/sh.", short(reference.FamiliarString(w.job.ref)))
 	}
 	if clean > 0 {
 		code = stepsCode
@@ -262,7 +268,8 @@ func (s *Sandbox) account(ctx context.Context, w *watch, code int) (exit runner.
 		w.out.Heading(fmt.Sprintf("%s was not run: the job's shell was killed.", cleanLines[0]))
 	}
 	return runner.Exit{
-		Code: code, Step: max(step, 0), TimedOut: w.timedOut && !w.cancelled, Cancelled: w.cancelled,
+		Code: code, Step: max(step, 0), Cancelled: w.cancelled,
+		TimedOut: w.timedOut && !w.cancelled, Exceeded: w.exceeded,
 		OutOfMemory: seen.State.OOMKilled, MemoryLimit: w.job.limits.Memory, Image: seen.Image,
 	}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
@@ -17,6 +18,10 @@ const workspace = "/workspace"
 
 // maxFiles is how many files a process of a job may have open.
 const maxFiles = 65536
+
+// maxTmpfs bounds a folder in memory, in bytes. What it holds counts as the
+// job's memory.
+const maxTmpfs = 1 << 30
 
 // capabilities are what package managers need of root, and no more.
 var capabilities = []string{"CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID"}
@@ -52,19 +57,19 @@ func (s *Sandbox) spec(j *job) (*container.Config, *container.HostConfig) {
 	// docker-init is tini, and hands signals to the whole group with this.
 	env = append(env, "TINI_KILL_PROCESS_GROUP=1")
 
-	overlay := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", j.task.Tree, filepath.Join(j.dir, "upper"), filepath.Join(j.dir, "work"))
+	overlay := fmt.Sprintf("nodev,nosuid,lowerdir=%s,upperdir=%s,workdir=%s", j.task.Tree, filepath.Join(j.dir, "upper"), filepath.Join(j.dir, "work"))
 	// A volatile overlay cannot be mounted again, as collecting and cleaning
 	// after it may have to.
 	if j.machine.volatile && j.task.Artifacts == nil {
 		overlay += ",volatile"
 	}
-	ulimits := []*container.Ulimit{{Name: "core"}}
+	ulimits := []*container.Ulimit{{Name: "core"}, {Name: "fsize", Soft: s.o.Workspace, Hard: s.o.Workspace}}
 	if !s.lowFiles.Load() {
 		ulimits = append(ulimits, &container.Ulimit{Name: "nofile", Soft: maxFiles, Hard: maxFiles})
 	}
 	init := true
 	config := &container.Config{
-		Image:        j.task.Image,
+		Image:        j.image.id,
 		Labels:       labels,
 		Env:          env,
 		User:         "0:0",
@@ -84,6 +89,8 @@ func (s *Sandbox) spec(j *job) (*container.Config, *container.HostConfig) {
 		CapDrop:     []string{"ALL"},
 		CapAdd:      capabilities,
 		SecurityOpt: []string{"no-new-privileges:true"},
+		IpcMode:     container.IPCModePrivate,
+		ShmSize:     min(maxTmpfs, j.limits.Memory/2),
 		Resources: container.Resources{
 			NanoCPUs:   int64(j.limits.CPUs * 1e9),
 			Memory:     j.limits.Memory,
@@ -104,8 +111,22 @@ func (s *Sandbox) spec(j *job) (*container.Config, *container.HostConfig) {
 			},
 		}},
 	}
+	if j.image.readOnly {
+		host.ReadonlyRootfs, host.Tmpfs = true, make(map[string]string)
+		for _, dir := range []string{"/tmp", "/var/tmp", "/run", "/root"} {
+			host.Tmpfs[dir] = fmt.Sprintf("rw,exec,nosuid,nodev,mode=%s,size=%d", tmpfsMode(dir), min(maxTmpfs, j.limits.Memory/2))
+		}
+	}
 	if j.holder != nil {
 		host.Mounts = append(host.Mounts, j.holder.files...)
 	}
 	return config, host
+}
+
+// tmpfsMode is who may write to a folder in memory.
+func tmpfsMode(dir string) string {
+	if strings.HasSuffix(dir, "tmp") {
+		return "1777"
+	}
+	return "755"
 }

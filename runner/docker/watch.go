@@ -26,15 +26,16 @@ type watch struct {
 	out      runner.Output
 
 	timedOut, cancelled bool
+	exceeded            string // says which bound the steps went beyond
 	// brief: the job was stopped in an earlier container; this one only cleans.
 	brief bool
 }
 
-func (w *watch) stopping() bool { return w.timedOut || w.cancelled }
+func (w *watch) stopping() bool { return w.timedOut || w.cancelled || w.exceeded != "" }
 
 // untilEnd returns the container's exit code. ctx is the job's; calls to the
 // engine are made in life, which outlives it.
-func (w *watch) untilEnd(ctx, life context.Context, ended <-chan container.WaitResponse, failed <-chan error) (int, error) {
+func (w *watch) untilEnd(ctx, life context.Context, ended <-chan container.WaitResponse, failed <-chan error, exceeded <-chan string) (int, error) {
 	o := w.sandbox.o
 	var limit, hard, last, lost <-chan time.Time
 	if w.job.task.Timeout > 0 {
@@ -67,6 +68,17 @@ func (w *watch) untilEnd(ctx, life context.Context, ended <-chan container.WaitR
 			w.kill(life, "TERM")
 			hard = time.After(o.StopGrace)
 			last = time.After(o.StopGrace + o.StoppedCleanTime)
+		case why := <-exceeded:
+			// It goes on to grow while it is asked to stop.
+			limit = nil
+			w.out.Heading(why)
+			if cleaning == nil || w.stopping() {
+				last = time.After(0)
+				break
+			}
+			w.exceeded = why
+			w.killLines(life)
+			last = time.After(o.StoppedCleanTime)
 		case <-cleaning:
 			cleaning, limit, hard = nil, nil, nil
 			last = time.After(o.CleanTime)
