@@ -1,6 +1,7 @@
 package github
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -54,7 +55,9 @@ type target struct {
 	// missing is the sentence for a 404, and denied that for a 403; denied may
 	// be empty.
 	missing, denied string
-	minting         bool // the call itself asks for a token
+	// deniedKind goes with denied; the zero value is checks.KindRefused.
+	deniedKind checks.Kind
+	minting    bool // the call itself asks for a token
 }
 
 func (t target) what() string {
@@ -194,7 +197,7 @@ func (a answer) meaning(t target) (checks.Kind, string) {
 	case a.forbids("locked"):
 		return checks.KindRefused, "The conversation is locked, and GitHub takes no comment of the App there."
 	case a.status == http.StatusForbidden && t.denied != "":
-		return checks.KindRefused, t.denied
+		return cmp.Or(t.deniedKind, checks.KindRefused), t.denied
 	case a.status == http.StatusForbidden:
 		return checks.KindRefused, "GitHub does not allow the App to do this in " + repo + ". It needs the permissions checks: write, contents: read and pull requests: read."
 	}

@@ -57,7 +57,8 @@ type Options struct {
 //   - checks.KindNotFound: the repository, the pull request or the
 //     installation is not there, or the App may not see it.
 //   - checks.KindRefused: GitHub understood and will not do it.
-//   - checks.KindConfig: GitHub does not accept the App's ID and key.
+//   - checks.KindConfig: GitHub does not accept the App's ID and key, or the
+//     App lacks a permission that a feature takes.
 type App struct {
 	o       Options
 	base    http.RoundTripper
