@@ -39,7 +39,9 @@ type Config struct {
 	Publish Publish
 	// Registries are in the order of the file. RegistryFor chooses among them.
 	Registries []Registry
-	Log        Log
+	// Artifacts says what is kept of what tests leave.
+	Artifacts Artifacts
+	Log       Log
 
 	derivedURL bool // PublicURL is the default
 	// repositories has the names in lower case, OWNER/* among them. Each has
@@ -84,6 +86,15 @@ func (s Size) Bytes() int64 { return int64(s) }
 
 // String is the size in units of 1024, as "4GiB".
 func (s Size) String() string { return units.BytesSize(float64(s)) }
+
+// Artifacts is how long the files that tests leave are kept, and where.
+type Artifacts struct {
+	// Storage is of type file or s3; nil is the folder artifacts of DataDir.
+	// Nothing is published there.
+	Storage *Registry
+	Days    int  // after the job's end
+	MaxSize Size // of one job's files together
+}
 
 // Log says what is logged and how.
 type Log struct {

@@ -48,6 +48,9 @@ func (c Config) Warnings() []string {
 	if c.Publish.Storage != nil {
 		all = append(all, *c.Publish.Storage)
 	}
+	if c.Artifacts.Storage != nil {
+		all = append(all, *c.Artifacts.Storage)
+	}
 	for _, r := range all {
 		out = append(out, r.Warnings()...)
 	}
@@ -57,16 +60,12 @@ func (c Config) Warnings() []string {
 // Warnings are those of Config.Warnings that are about r.
 func (r Registry) Warnings() []string {
 	var out []string
-	label := storage
-	if r.Name != "" {
-		label = registries + "." + r.Name
-	}
 	if info, err := os.Stat(r.secret.file); r.secret.file != "" && err == nil && info.Mode().Perm()&0o004 != 0 {
 		out = append(out, fmt.Sprintf("%s: everybody on this machine may read %s; run `chmod o-rwx` on it.", r.secret.key, r.secret.file))
 	}
 	for _, address := range []string{r.URL, r.S3.Endpoint} {
 		if r.secret.user != "" && strings.HasPrefix(strings.ToLower(address), "http://") && !loopback(address) {
-			out = append(out, fmt.Sprintf("%s: its address begins with http://, so its credentials travel without TLS; use https.", label))
+			out = append(out, fmt.Sprintf("%s: its address begins with http://, so its credentials travel without TLS; use https.", r.label))
 		}
 	}
 	return out

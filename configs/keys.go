@@ -54,6 +54,8 @@ var keys = []key{
 	{name: "events.tags", empty: true, list: func(c *Config) *[]string { return &c.Events.Tags }},
 	{name: "events.full_label", fallback: always("loktar:full"), empty: true, set: setFullLabel},
 	{name: "events.publish_label", fallback: always("loktar:publish"), empty: true, set: setPublishLabel},
+	{name: "artifacts.keep", fallback: always("30"), set: setKeep},
+	{name: "artifacts.max_size", fallback: always("2GiB"), set: setMaxSize},
 	{name: "log.level", fallback: always("info"), set: setLevel},
 	{name: "log.format", fallback: always("auto"), set: setFormat},
 }

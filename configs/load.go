@@ -89,11 +89,13 @@ func (l *loader) file(path string) {
 			l.readPublish(e)
 		case e.name == registries:
 			l.readRegistries(e)
+		case e.name == artifactsStorage:
+			l.readStorage(artifactsStorage, e)
 		case isGroup(e.name):
 			l.complain(e.name, e.source, "has to hold keys; write them on lines of their own below it, further to the right")
 		case !known:
 			l.complain(e.name, e.source, "is not a key of the configuration"+
-				value.Say(value.Nearest(e.name, append(names(), repositories, registries, publish), nil), "remove it"))
+				value.Say(value.Nearest(e.name, append(names(), repositories, registries, publish, artifactsStorage), nil), "remove it"))
 		case l.layer[e.name] != "":
 			l.complain(e.name, e.source, "is there twice; remove one of the two, the other is at "+l.layer[e.name])
 		case !l.formed(k, e.name, e):
@@ -177,8 +179,8 @@ func (l *loader) environment(environ []string) {
 // fileOnly is the key without a variable that a variable's name was made of,
 // or "".
 func fileOnly(variable string) string {
-	for _, k := range []string{repositories, registries, publish} {
-		name := prefix + strings.ToUpper(k)
+	for _, k := range []string{repositories, registries, publish, artifactsStorage} {
+		name := key{name: k}.variable()
 		if variable == name || strings.HasPrefix(variable, name+"_") {
 			return k
 		}

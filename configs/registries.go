@@ -48,6 +48,7 @@ type Registry struct {
 	Repositories, Packages []string
 
 	secret secretSource
+	label  string // of the configuration, for messages
 }
 
 // S3 is a bucket. Its keys are those of Registry.Credentials.

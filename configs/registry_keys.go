@@ -44,7 +44,7 @@ var registryKeys = []registryKey{
 	{name: "username", types: addressed, set: setUser},
 	{name: "password_file", types: addressed, set: setSecretFile, hidden: notAPath},
 	{name: "password_env", types: addressed, set: setSecretEnv, hidden: notAVariable},
-	{name: "path", types: onlyFile, remedy: "write the path of a folder, for example /var/lib/loktar/artifacts", set: setPath},
+	{name: "path", types: onlyFile, remedy: "write the path of a folder, for example /var/lib/loktar/published", set: setPath},
 	{name: "endpoint", types: onlyS3, set: setEndpoint, hidden: func(v string) bool { return strings.Contains(v, "@") }},
 	{name: "region", types: onlyS3, set: setRegion},
 	{name: "bucket", types: onlyS3, remedy: "write the bucket's name", set: setBucket},
@@ -102,14 +102,24 @@ func setUser(_ *loader, r *Registry, v string) error {
 	return nil
 }
 
+// ownFolders are those of data_dir that are not for others. What tests left
+// must not be where something is published.
+var ownFolders = []string{"artifacts", "built", "git", "logs", "spool", "work"}
+
 func setPath(l *loader, r *Registry, v string) error {
 	abs, err := filepath.Abs(v)
 	if err != nil || v == "" || strings.ContainsFunc(abs, unicode.IsControl) {
-		return errors.New("is not the path of a folder; write for example /var/lib/loktar/artifacts")
+		return errors.New("is not the path of a folder; write for example /var/lib/loktar/published")
 	}
 	data := l.dataDir
+	remedy := "where the server keeps other things; write a folder of its own, for example " + filepath.Join(data, "published")
 	if abs == "/" || data != "" && (abs == data || strings.HasPrefix(data, abs+"/")) {
-		return errors.New("is data_dir or has it inside, where the server keeps other things; write a folder of its own, for example " + filepath.Join(data, "artifacts"))
+		return errors.New("is data_dir or has it inside, " + remedy)
+	}
+	if rest, ok := strings.CutPrefix(abs, data+"/"); ok && data != "" {
+		if first, _, _ := strings.Cut(rest, "/"); slices.Contains(ownFolders, first) {
+			return errors.New("lies in a folder of data_dir " + remedy)
+		}
 	}
 	r.Path = abs
 	return nil

@@ -83,7 +83,7 @@ registries:
 			"FILE:5: registries.b.repositories \"**\" names no owner; write OWNER/NAME or OWNER/*: not everybody may publish",
 			"FILE:6: registries.c.path is not a key of type s3, which has type, endpoint, region, bucket, prefix, path_style, sse, kms_key_id, plain, access_key, secret_key_file, secret_key_env, repositories, packages; remove it",
 			"FILE:6: registries.c.bucket is not set; write the bucket's name",
-			"FILE:7: registries.d.path is not set; write the path of a folder, for example /var/lib/loktar/artifacts",
+			"FILE:7: registries.d.path is not set; write the path of a folder, for example /var/lib/loktar/published",
 		}},
 		{name: "values", file: `data_dir: /srv/loktar/data
 publish: {storage: {type: file, path: /srv/loktar}}
@@ -95,7 +95,7 @@ registries:
   e: {type: file, path: /srv/loktar/data, repositories: [a/b]}
   f: {type: s3, bucket: abc, sse: AES256, kms_key_id: k, repositories: [a/b]}
 `, environ: []string{"P=hush"}, want: []string{
-			"FILE:2: publish.storage.path \"/srv/loktar\" is data_dir or has it inside, where the server keeps other things; write a folder of its own, for example /srv/loktar/data/artifacts",
+			"FILE:2: publish.storage.path \"/srv/loktar\" is data_dir or has it inside, where the server keeps other things; write a folder of its own, for example /srv/loktar/data/published",
 			"FILE:4: registries.a.url holds a user name or password; remove it",
 			"FILE:5: registries.b.url \"https://x/Acme\" has a path that no image can have; write the host, and after it small letters, digits and `/`",
 			"FILE:6: registries.c.url \"x\" is not an http or https URL; write for example https://registry.example.com",
@@ -108,7 +108,7 @@ registries:
 			"FILE:7: registries.d.sse \"AES\" is not an encryption; write one of AES256, aws:kms",
 			"FILE:7: registries.d.plain \"1\" is neither of the two words; write true or false",
 			"FILE:7: registries.d.kms_key_id is for `sse: aws:kms` alone; write that, or remove the key",
-			"FILE:8: registries.e.path \"/srv/loktar/data\" is data_dir or has it inside, where the server keeps other things; write a folder of its own, for example /srv/loktar/data/artifacts",
+			"FILE:8: registries.e.path \"/srv/loktar/data\" is data_dir or has it inside, where the server keeps other things; write a folder of its own, for example /srv/loktar/data/published",
 			"FILE:9: registries.f.kms_key_id is for `sse: aws:kms` alone; write that, or remove the key",
 		}},
 		{name: "secrets", file: `registries:

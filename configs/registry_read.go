@@ -15,7 +15,11 @@ const (
 	registries = "registries"
 	publish    = "publish"
 	storage    = publish + ".storage"
+	// artifactsStorage has what tests leave, and nothing that is published.
+	artifactsStorage = "artifacts.storage"
 )
+
+func isStorage(label string) bool { return label == storage || label == artifactsStorage }
 
 // place is what a file says of a registry or of the storage.
 type place struct {
@@ -37,13 +41,19 @@ func (l *loader) readPublish(m setting) {
 		switch {
 		case s.name != "storage":
 			l.complain(publish+"."+s.name, s.source, "is not a key of the configuration"+value.Say(value.Nearest(s.name, []string{"storage"}, nil), "write storage"))
-		case l.layer[storage] != "":
-			l.complain(storage, s.source, "is there twice; remove one of the two, the other is at "+l.layer[storage])
 		case s.kind != 0:
-			l.layer[storage] = s.source
-			l.places = append(l.places, place{label: storage, setting: s})
+			l.readStorage(storage, s)
 		}
 	}
+}
+
+func (l *loader) readStorage(label string, s setting) {
+	if first := l.layer[label]; first != "" {
+		l.complain(label, s.source, "is there twice; remove one of the two, the other is at "+first)
+		return
+	}
+	l.layer[label] = s.source
+	l.places = append(l.places, place{label: label, setting: s})
 }
 
 func (l *loader) readRegistries(m setting) {
@@ -73,8 +83,12 @@ func (l *loader) publishing(c *Config) {
 	before := len(l.problems)
 	for _, p := range l.places {
 		r := l.registry(p)
-		if p.label == storage {
+		switch p.label {
+		case storage:
 			c.Publish.Storage = &r
+			continue
+		case artifactsStorage:
+			c.Artifacts.Storage = &r
 			continue
 		}
 		c.Registries = append(c.Registries, r)
@@ -86,9 +100,9 @@ func (l *loader) publishing(c *Config) {
 
 // registry reads the keys of one.
 func (l *loader) registry(p place) Registry {
-	r := Registry{Name: p.name}
+	r := Registry{Name: p.name, label: p.label}
 	all, types := registryKeys, registryTypes
-	if p.label == storage {
+	if isStorage(p.label) {
 		all, types = storageKeys, storageTypes
 	}
 	if p.setting.kind != yaml.MappingNode {
@@ -158,7 +172,7 @@ func (l *loader) registryType(p place, s setting, types []string) string {
 	case s.kind != yaml.ScalarNode: // complained of already
 	case !slices.Contains(types, text):
 		what := "a type of registry"
-		if p.label == storage {
+		if isStorage(p.label) {
 			what = "a type of storage"
 		}
 		l.problems = append(l.problems, Problem{Key: name, Source: s.source, Value: shown(key{}, text), Message: unknownWord(what, text, types).Error()})
@@ -263,8 +277,12 @@ func (l *loader) separate(c *Config) {
 	all := make([]Registry, len(l.places))
 	i := 0
 	for n, p := range l.places {
-		if p.label == storage {
+		switch p.label {
+		case storage:
 			all[n] = *c.Publish.Storage
+			continue
+		case artifactsStorage:
+			all[n] = *c.Artifacts.Storage
 			continue
 		}
 		all[n], i = c.Registries[i], i+1
@@ -274,7 +292,7 @@ func (l *loader) separate(c *Config) {
 			here, there := l.places[n], l.places[m]
 			at := there.label + " (" + there.setting.source + ")"
 			switch {
-			case inside(r, o) || inside(o, r), r.place() == o.place() && (here.label == storage || there.label == storage):
+			case inside(r, o) || inside(o, r), r.place() == o.place() && (isStorage(here.label) || isStorage(there.label)):
 				l.complain(here.label, here.setting.source, "is not apart from "+at+": one lies in the other; give it a folder, bucket or prefix beside that one")
 			case r.place() == o.place():
 				if p, q := common(r.Packages, o.Packages); p != "" {

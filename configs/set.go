@@ -201,6 +201,21 @@ func setPIDs(c *Config, v string) error {
 	return nil
 }
 
+func setKeep(c *Config, v string) error {
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 1 || n > 3650 {
+		return errors.New("is out of range; write a number of days from 1 to 3650")
+	}
+	c.Artifacts.Days = n
+	return nil
+}
+
+func setMaxSize(c *Config, v string) error {
+	n, err := value.Memory(v)
+	c.Artifacts.MaxSize = Size(n)
+	return err
+}
+
 func setLevel(c *Config, v string) error {
 	if !slices.Contains(levels, v) {
 		return unknownWord("a log level", v, levels)

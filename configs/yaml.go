@@ -87,8 +87,10 @@ func settings(path, group string, n *yaml.Node) []setting {
 			continue
 		case isNull(v) && known.empty:
 			s.value = ""
-		case isNull(v) && (isKey || top):
+		case isNull(v) && (isKey || top || s.name == artifactsStorage):
 			continue
+		case v.Kind == yaml.MappingNode && s.name == artifactsStorage:
+			s.parts = tree(path, v, 1)
 		case v.Kind == yaml.MappingNode && top && s.name == repositories:
 			s.parts = repositoriesOf(path, v)
 		case v.Kind == yaml.MappingNode && top:

@@ -19,12 +19,14 @@ var notYet = []struct {
 	{"concurrency", "", "packages of one group may run at once"},
 	{"sandbox", "repository", "the steps see the whole repository"},
 	{"git", "", "the steps see no .git folder"},
-	{"artifacts", "", "files are kept of releases alone"},
-	{"reports", "", "no annotations are made from them"},
+	{"reports", "", "the files are kept for download, and no annotations are made from them"},
 	{"retries", "0", "a job that could not be run is tried again only when the Docker engine was away"},
 	{"retry_failures", "", "a test that failed is not tried again"},
 	{"notify", "", "nobody is told"},
 }
+
+// partly are the keys of notYet that have some effect.
+var partly = map[string]bool{"reports": true}
 
 var notYetRow = func() map[string]int {
 	m := map[string]int{}
@@ -92,6 +94,9 @@ func (p *parser) warnings() []checks.Problem {
 			continue
 		}
 		msg := "has no effect in this version of Loktar: " + row.what
+		if partly[row.key] {
+			msg = "has only a part of its effect in this version of Loktar: " + row.what
+		}
 		if u.count > 1 {
 			msg += fmt.Sprintf(" (%d packages use it)", u.count)
 		}
