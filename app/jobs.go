@@ -40,7 +40,7 @@ func openJobs(ctx context.Context, cfg configs.Config, instance string, src *sou
 	}
 	j := &jobs{sandbox: sandbox, logDir: filepath.Join(cfg.DataDir, "logs"), log: log}
 	j.Runner = runner.New(runner.Options{
-		Sandbox: sandbox, Workspaces: workspaces{src}, LogDir: j.logDir, Slots: cfg.Runner.Slots,
+		Sandbox: sandbox, Workspaces: workspaces{src, &manifests{}}, LogDir: j.logDir, Slots: cfg.Runner.Slots,
 	})
 	return j, nil
 }
@@ -97,21 +97,4 @@ func (j *jobs) close() {
 	if err := j.sandbox.Close(); err != nil {
 		j.log.Warn().Err(err).Msg("something stays at the Docker engine until the next start")
 	}
-}
-
-// workspaces lends out worktrees, and brings back a tree that the mirror lost.
-type workspaces struct{ source *source.Source }
-
-func (w workspaces) Lease(ctx context.Context, run checks.Run) (string, func(), error) {
-	lease, err := w.source.Lease(ctx, run.Repo, run.Tree)
-	if checks.KindOf(err) == checks.KindNotFound {
-		if err := w.source.Restore(ctx, run); err != nil {
-			return "", nil, err
-		}
-		lease, err = w.source.Lease(ctx, run.Repo, run.Tree)
-	}
-	if err != nil {
-		return "", nil, err
-	}
-	return lease.Dir, lease.Release, nil
 }

@@ -84,7 +84,7 @@ func (r *Runner) Release(ctx context.Context, run checks.Run, job checks.Job, o 
 			return checks.Result{Outcome: checks.OutcomePassed, Detail: fmt.Sprintf("There is nothing to release: its pkg_type is %q.", p.PkgType)}, nil
 		}
 		idle := checks.Result{Outcome: checks.OutcomePassed, Detail: "There is nothing to run: its Dockerfile is all that it needs."}
-		return r.onLease(ctx, run, log, idle, func(dir string) Task {
+		return r.onLease(ctx, run, job, log, idle, func(dir string) Task {
 			return releaseTask(run, job, kind, dir, o)
 		})
 	})

@@ -67,7 +67,7 @@ func (r *Runner) Run(ctx context.Context, run checks.Run, job checks.Job) (check
 			Detail:  "The package has no commands to run. List them in `commands`, or set test_type to no-test.",
 		}
 		k := &keeping{}
-		result, err := r.onLease(ctx, run, log, idle, func(dir string) Task {
+		result, err := r.onLease(ctx, run, job, log, idle, func(dir string) Task {
 			t := taskOf(run, job)
 			t.Tree = dir
 			k = r.keep(run, job, &t)
@@ -110,16 +110,17 @@ func (r *Runner) logged(ctx context.Context, run checks.Run, job checks.Job, do 
 
 // onLease has the sandbox run the task that taskOn makes for the leased files.
 // idle is the result of a task that has nothing to do.
-func (r *Runner) onLease(ctx context.Context, run checks.Run, log *Log, idle checks.Result, taskOn func(dir string) Task) (checks.Result, error) {
-	dir, release, err := r.o.Workspaces.Lease(ctx, run)
+func (r *Runner) onLease(ctx context.Context, run checks.Run, job checks.Job, log *Log, idle checks.Result, taskOn func(dir string) Task) (checks.Result, error) {
+	space, err := r.o.Workspaces.Lease(ctx, run, job)
 	if err != nil {
 		if ctx.Err() != nil {
 			return cancelled(), nil
 		}
 		return checks.Result{}, fmt.Errorf("lease workspace: %w", err)
 	}
-	defer release()
-	t := taskOn(dir)
+	defer space.Release()
+	t := taskOn(space.Dir)
+	t.Git = space.Git
 	if why := refusal(t); why != "" {
 		return checks.Result{Outcome: checks.OutcomeFailed, Detail: why}, nil
 	}

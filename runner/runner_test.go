@@ -44,12 +44,12 @@ type lender struct {
 	lent atomic.Int32
 }
 
-func (l *lender) Lease(context.Context, checks.Run) (string, func(), error) {
+func (l *lender) Lease(context.Context, checks.Run, checks.Job) (runner.Workspace, error) {
 	if l.err != nil {
-		return "", nil, l.err
+		return runner.Workspace{}, l.err
 	}
 	l.lent.Add(1)
-	return l.dir, func() { l.lent.Add(-1) }, nil
+	return runner.Workspace{Dir: l.dir, Release: func() { l.lent.Add(-1) }}, nil
 }
 
 type fixture struct {

@@ -55,6 +55,8 @@ type Task struct {
 	Job checks.JobID
 	// Tree is the folder with the repository's files. It is never written to.
 	Tree string
+	// Git is laid over Tree; nil: there is no .git.
+	Git *Git
 	// Dir is the package's folder in Tree, where lines run: slash-separated,
 	// relative, clean.
 	Dir string
@@ -113,12 +115,4 @@ type Exit struct {
 	Refusal   string
 	// Image is the content digest of the image that the steps ran in.
 	Image string
-}
-
-// Workspaces lends out folders with the files of a run.
-type Workspaces interface {
-	// Lease returns a folder that holds run.Tree and does not change until
-	// release is called. Many leases of one tree may share one folder.
-	// Cancelling ctx ends the wait, not the lease.
-	Lease(ctx context.Context, run checks.Run) (dir string, release func(), err error)
 }
