@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path"
 
@@ -15,8 +16,15 @@ type ReleaseOptions struct {
 	Version string
 	// Collect takes the files that are to be published. Required.
 	Collect Collect
-	// MaxBytes bounds the files together; 0 means DefaultArtifactBytes.
+	// MaxBytes bounds the files together; 0 means DefaultArtifactBytes. Where
+	// a folder has to be copied for Build, it bounds that too.
 	MaxBytes int64
+	// Build builds the image of a package that is one, from a folder that
+	// shows the package's as the steps left it; nil builds none. Nothing of
+	// the job runs meanwhile. log is the job's; ctx ends with the job, or its
+	// timeout. An error of checks.KindRefused is the package's own fault, and
+	// its public text what is said of the release, which has failed.
+	Build func(ctx context.Context, dir string, log io.Writer) error
 }
 
 // releaseKind is the convention of a kind of package.
@@ -72,10 +80,12 @@ const releaseProbe = `{
 // convention. Collect is called only when the steps passed, and only when
 // everything that was asked for is in order.
 //
+// An image is built in place of that, by o.Build; no files are looked for.
+//
 // Results and errors are as those of Run. A release that leaves no file where
-// files are looked for has failed. An error of o.Collect is returned, and
-// those files that it took before do not count; nor do they unless the result
-// is OutcomePassed.
+// files are looked for has failed. An error of o.Collect or o.Build is
+// returned, and those files that it took before do not count; nor do they
+// unless the result is OutcomePassed.
 func (r *Runner) Release(ctx context.Context, run checks.Run, job checks.Job, o ReleaseOptions) (checks.Result, error) {
 	return r.logged(ctx, run, job, func(log *Log) (checks.Result, error) {
 		p := job.Package
@@ -85,9 +95,25 @@ func (r *Runner) Release(ctx context.Context, run checks.Run, job checks.Job, o 
 		}
 		idle := checks.Result{Outcome: checks.OutcomePassed, Detail: "There is nothing to run: its Dockerfile is all that it needs."}
 		return r.onLease(ctx, run, job, log, idle, func(dir string) Task {
-			return releaseTask(run, job, kind, dir, o)
+			t := releaseTask(run, job, kind, dir, o)
+			if p.PkgType == "docker" && o.Build != nil {
+				t.Folder, t.FolderBytes = o.image(log), o.MaxBytes
+			}
+			return t
 		})
 	})
+}
+
+// image is Build for a task.
+func (o *ReleaseOptions) image(log *Log) func(context.Context, string) error {
+	return func(ctx context.Context, dir string) error {
+		log.Heading("Building the image")
+		err := o.Build(ctx, dir, log)
+		if checks.KindOf(err) == checks.KindRefused {
+			return Refusedf("%s", checks.PublicText(err, "The image does not build."))
+		}
+		return err
+	}
 }
 
 func releaseTask(run checks.Run, job checks.Job, kind releaseKind, dir string, o ReleaseOptions) Task {
@@ -105,7 +131,7 @@ func releaseTask(run checks.Run, job checks.Job, kind releaseKind, dir string, o
 	if len(globs) == 0 {
 		globs = kind.artifacts
 	}
-	if len(globs) > 0 {
+	if len(globs) > 0 && job.Package.PkgType != "docker" {
 		t.Artifacts = &Artifacts{Globs: globs, MaxBytes: o.MaxBytes, Collect: o.Collect}
 	}
 	return t

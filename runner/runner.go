@@ -125,6 +125,9 @@ func (r *Runner) onLease(ctx context.Context, run checks.Run, job checks.Job, lo
 		return checks.Result{Outcome: checks.OutcomeFailed, Detail: why}, nil
 	}
 	if len(t.lines()) == 0 && t.Artifacts == nil {
+		if t.Folder != nil {
+			return handTree(ctx, t)
+		}
 		return idle, nil
 	}
 	bounded, end := context.WithCancelCause(ctx)

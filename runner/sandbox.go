@@ -39,7 +39,8 @@ type Sandbox interface {
 	// keeps that from being done is a refusal, not an error. Of steps that ctx
 	// ended nothing is handed over. Nothing of the job runs meanwhile. The clean
 	// lines may then run in a new container, which shares with the steps' the
-	// tree, as they left it, and nothing else.
+	// tree, as they left it, and nothing else. The same holds for
+	// t.Folder, which HandFolder calls.
 	//
 	// An error means that there is no verdict: of kind KindUnavailable when
 	// the same call may succeed later, KindConfig when the operator or the
@@ -74,7 +75,14 @@ type Task struct {
 	Otherwise []string
 	// Artifacts are handed over after the steps; nil: there are none.
 	Artifacts *Artifacts
-	// Timeout bounds Steps together; zero means no bound.
+	// Folder, when set, is called once all of that went well, with a folder
+	// that shows the package's as the steps left it. Nobody writes to it, and
+	// Folder must not; it is gone when Folder has returned.
+	Folder func(ctx context.Context, dir string) error
+	// FolderBytes bounds the folder where it has to be copied for that; 0
+	// means DefaultArtifactBytes.
+	FolderBytes int64
+	// Timeout bounds Steps together, and Folder with them; zero means no bound.
 	Timeout   time.Duration
 	Network   bool
 	Resources checks.Resources // zero fields mean the sandbox's defaults
@@ -94,10 +102,10 @@ type Exit struct {
 	// Code is the exit code of the last step that ran: 0 when all passed.
 	Code int
 	// Step is the index of that step in Task.Steps, followed by
-	// Task.Otherwise.
+	// Task.Otherwise; the number of all when it was Task.Folder that ended.
 	Step int
-	// TimedOut: Timeout ended the steps. Cancelled: ctx did. Code means
-	// nothing then.
+	// TimedOut: Timeout ended the steps, or Task.Folder. Cancelled: ctx did.
+	// Code means nothing then.
 	TimedOut  bool
 	Cancelled bool
 	// Exceeded says in a sentence which bound of the sandbox's own, as that of

@@ -24,14 +24,8 @@ func (e *takerError) Unwrap() error { return e.err }
 // The container has ended, and with its first process the kernel ended all
 // others of it, so nothing writes to the workspace any more.
 func (s *Sandbox) collect(ctx context.Context, j *job, id string, exit *runner.Exit, out runner.Output) error {
-	asked, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
-	defer cancel()
-	seen, err := s.engine.ContainerInspect(asked, id)
-	switch {
-	case err != nil:
-		return fault(err, "inspect container before its artifacts are collected")
-	case seen.State.Running || seen.State.Restarting:
-		return fmt.Errorf("collect artifacts: the container still runs, its state is %q", seen.State.Status)
+	if err := s.ended(ctx, id); err != nil {
+		return err
 	}
 	files, done := s.files(ctx, j, id)
 	defer done()
@@ -42,6 +36,7 @@ func (s *Sandbox) collect(ctx context.Context, j *job, id string, exit *runner.E
 		}
 		return nil
 	}
+	var err error
 	exit.Artifacts, exit.Refusal, err = runner.CollectFrom(ctx, files, &wanted)
 	switch {
 	case err != nil && ctx.Err() != nil:
@@ -61,6 +56,20 @@ func collects(a *runner.Artifacts, exit runner.Exit) bool {
 		return !exit.Cancelled
 	}
 	return exit.Code == 0 && !exit.TimedOut && !exit.Cancelled
+}
+
+// ended sees to it that nothing of the job runs any more.
+func (s *Sandbox) ended(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
+	defer cancel()
+	seen, err := s.engine.ContainerInspect(ctx, id)
+	switch {
+	case err != nil:
+		return fault(err, "inspect container before anything is taken of it")
+	case seen.State.Running || seen.State.Restarting:
+		return fmt.Errorf("take what the job left: the container still runs, its state is %q", seen.State.Status)
+	}
+	return nil
 }
 
 // files is the workspace as the job left it: through a read-only mount of our

@@ -113,22 +113,26 @@ func (s *Sandbox) runOnce(ctx context.Context, t runner.Task, ref reference.Name
 			return exit, false, false, fault(err, "make job folder")
 		}
 	}
-	if t.Artifacts != nil {
-		j.task.Clean = nil // not before they are collected
+	if takes(&t) {
+		j.task.Clean = nil // not before all is taken
 	}
 	id, err := s.create(ctx, j, out)
 	if err != nil {
 		return exit, false, false, err
 	}
-	if exit, started, err = s.attend(ctx, j, id, out); err != nil || t.Artifacts == nil {
+	began := time.Now()
+	if exit, started, err = s.attend(ctx, j, id, out); err != nil || !takes(&t) {
 		return exit, started, false, err
 	}
-	if collects(t.Artifacts, exit) {
+	if t.Artifacts != nil && collects(t.Artifacts, exit) {
 		err = s.collect(ctx, j, id, &exit, out)
 		if err != nil && t.Artifacts.Lenient {
 			zerolog.Ctx(ctx).Warn().Err(err).Str("job", t.Job.String()).Msg("what a job left cannot be collected")
 			exit.Refusal, err = "The Docker engine did not hand them over.", nil
 		}
+	}
+	if t.Folder != nil && passed(exit) && err == nil {
+		err = s.hand(ctx, j, id, began, &exit)
 	}
 	s.cleanUp(ctx, j, t.Clean, &exit, out)
 	return exit, started, false, err

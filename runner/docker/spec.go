@@ -60,7 +60,7 @@ func (s *Sandbox) spec(j *job) (*container.Config, *container.HostConfig) {
 	overlay := fmt.Sprintf("nodev,nosuid,lowerdir=%s,upperdir=%s,workdir=%s", j.task.Tree, filepath.Join(j.dir, "upper"), filepath.Join(j.dir, "work"))
 	// A volatile overlay cannot be mounted again, as collecting and cleaning
 	// after it may have to.
-	if j.machine.volatile && j.task.Artifacts == nil {
+	if j.machine.volatile && !takes(&j.task) {
 		overlay += ",volatile"
 	}
 	ulimits := []*container.Ulimit{{Name: "core"}, {Name: "fsize", Soft: s.o.Workspace, Hard: s.o.Workspace}}
