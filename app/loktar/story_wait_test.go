@@ -22,3 +22,19 @@ func (w *world) waits(ts *testscript.TestScript, _ bool, args []string) {
 		return ok && !slices.Contains(w.past, c.ID) && c.Conclusion == "" && title.MatchString(c.Title) && summary.MatchString(c.Summary)
 	})
 }
+
+// corner is a repository with what is looked at in it.
+type corner struct {
+	repos      *minihub.Repo
+	name, head string
+	number     int
+	past       []int64
+}
+
+// swap looks at what was set aside, and sets aside what was looked at: the
+// first time that is nothing.
+func (w *world) swap(*testscript.TestScript, bool, []string) {
+	now := corner{w.repos, w.name, w.head, w.number, w.past}
+	w.repos, w.name, w.head, w.number, w.past = w.aside.repos, w.aside.name, w.aside.head, w.aside.number, w.aside.past
+	w.aside = now
+}

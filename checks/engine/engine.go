@@ -116,7 +116,7 @@ type Engine struct {
 	queue    map[checks.Target]bool // targets that may have more events than the one under way
 	retries  map[string]*retry      // by delivery
 	running  map[checks.JobID]context.CancelCauseFunc
-	served   map[int64]time.Time   // by repository id: when it last got a slot
+	served   served
 	moves    map[int64]checks.Move // by repository id: the last that came while an event may have been read
 	paused   bool                  // the runner does not answer; a probe is under way
 	broken   error                 // the store refused a step
@@ -164,7 +164,7 @@ func New(o Options) *Engine {
 		queue:    map[checks.Target]bool{},
 		retries:  map[string]*retry{},
 		running:  map[checks.JobID]context.CancelCauseFunc{},
-		served:   map[int64]time.Time{},
+		served:   served{map[int64]time.Time{}, map[int64]time.Time{}},
 		moves:    map[int64]checks.Move{},
 	}
 }

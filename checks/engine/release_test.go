@@ -63,3 +63,35 @@ func TestOfTwoMergesTheLaterPublishes(t *testing.T) {
 		t.Errorf("%+v, %v", j.Release, err)
 	}
 }
+
+// TestConcurrencyGroups: packages of one group never run at once, in whatever
+// run they are, and others do not wait for them.
+func TestConcurrencyGroups(t *testing.T) {
+	w := newWorld(t)
+	for _, sha := range []string{"s1", "s2"} {
+		ch := change(sha, "doc/x", "lib/x")
+		m := *ch.Manifest
+		m.Packages = slices.Clone(m.Packages)
+		for i := range m.Packages {
+			if name := m.Packages[i].Name; name == "doc" || name == "lib" {
+				m.Packages[i].Concurrency = "database"
+			}
+		}
+		ch.Manifest = &m
+		w.source.changes[sha] = ch
+	}
+	w.source.changes["s3"] = change("s3", "doc/x")
+	open := w.gate("lib")
+	w.accept(pull(1, "s1"))
+	first := w.runOf("s1", 1)
+	w.until("lib to run", func() bool { return slices.Contains(w.outcomes(first.ID), "lib running") })
+	w.accept(pull(2, "s2"))
+	second := w.runOf("s2", 1)
+	w.accept(pull(3, "s3"))
+	w.until("who is in no group to be tested", func() bool { return slices.Contains(w.outcomes(w.runOf("s3", 1).ID), "doc passed") })
+	w.want(w.outcomes(first.ID), "lib running", "api queued", "web queued", "doc queued")
+	w.want(w.outcomes(second.ID), "lib queued", "api queued", "web queued", "doc queued")
+	open()
+	w.done(first.ID)
+	w.want(w.done(second.ID), "lib passed", "api passed", "web passed", "doc passed")
+}

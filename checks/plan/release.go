@@ -3,6 +3,7 @@ package plan
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/dudesons/loktar/checks"
 	"github.com/dudesons/loktar/checks/graph"
@@ -55,6 +56,9 @@ func owe(p *checks.Plan, g *graph.Graph, ch checks.Change, pr *checks.PullReques
 			Package: pkg, Needs: []string{pkg.Name}, Reasons: []checks.Reason{{Kind: checks.ReasonOwed}},
 			Release: &checks.Release{Package: pkg.Name, Key: ch.Releases.Keys[pkg.Name]},
 		}
+		if pkg.BuildInfo.GitHubRelease {
+			j.Release.Nested = nested(pkg.Dir, ch.Manifest.Packages)
+		}
 		j.Package.Name = checks.ReleaseName(pkg.Name)
 		for _, n := range a.Needs {
 			if owed[n] {
@@ -66,6 +70,28 @@ func owe(p *checks.Plan, g *graph.Graph, ch checks.Change, pr *checks.PullReques
 	p.Jobs = out
 	p.Unaffected = slices.DeleteFunc(p.Unaffected, func(name string) bool { return in[name] })
 }
+
+// nested are the folders of packages in a folder, without those in one of
+// them: what is in them is not the package's.
+func nested(dir string, packages []checks.Package) []string {
+	var inside []string
+	for _, pkg := range packages {
+		if pkg.Dir != dir && within(pkg.Dir, dir) {
+			inside = append(inside, pkg.Dir)
+		}
+	}
+	slices.SortFunc(inside, func(a, b string) int { return len(a) - len(b) })
+	var out []string
+	for _, d := range inside {
+		if !slices.ContainsFunc(out, func(outer string) bool { return within(d, outer) }) {
+			out = append(out, d)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func within(dir, of string) bool { return of == "." || dir == of || strings.HasPrefix(dir, of+"/") }
 
 // refuse warns of packages that would be published and may not be.
 func refuse(p *checks.Plan, why map[string]string) {

@@ -53,59 +53,77 @@ func median(past map[string]time.Duration) time.Duration {
 
 // Candidate is a job that waits for nothing but a slot.
 type Candidate struct {
-	Job   checks.JobID
-	Repo  int64  // the repository's id
-	Seq   uint64 // of its run
-	Index int    // its place in its run
+	Job          checks.JobID
+	Installation int64  // the id of the installation that has the repository
+	Repo         int64  // the repository's id
+	Seq          uint64 // of its run
+	Index        int    // its place in its run
 	// Remaining is its RemainingPath.
 	Remaining time.Duration
 }
 
-// Share is what a repository has of the slots.
+// Share is what an installation or a repository has of the slots.
 type Share struct {
 	Running int       // its jobs that hold a slot now
 	Served  time.Time // when it was last given one; zero is never
 }
 
+// Shares are all shares, by id. Who is not in them has none yet.
+type Shares struct{ Installations, Repos map[int64]Share }
+
 // Next picks the candidate that gets the next free slot and returns its place
-// in ready, -1 when ready is empty. Repositories come first: the one with the
+// in ready, -1 when ready is empty. Installations come first: the one with the
 // fewest running jobs, of several the one that was served longest ago, of
-// several the one whose oldest run came first. Of its jobs it takes the one
-// with the longest remaining path, of several that of the oldest run, of
-// several the first in the plan. A repository without a share has none yet.
-// One pick looks at each candidate twice; the order of ready does not matter.
-func Next(ready []Candidate, shares map[int64]Share) int {
-	best := -1
-	for i := range ready {
-		if best < 0 || ready[i].Repo != ready[best].Repo && repoBefore(&ready[i], &ready[best], shares) ||
-			ready[i].Repo == ready[best].Repo && ready[i].Seq < ready[best].Seq {
-			best = i
-		}
-	}
+// several the one whose oldest run came first. Of its repositories it takes
+// one by the same rule, and of that one's jobs the one with the longest
+// remaining path, of several that of the oldest run, of several the first in
+// the plan. One pick looks at each candidate three times; the order of ready
+// does not matter.
+func Next(ready []Candidate, shares Shares) int {
+	best := turn(ready, shares.Installations, func(c *Candidate) (int64, bool) { return c.Installation, true })
 	if best < 0 {
 		return -1
 	}
+	installation := ready[best].Installation
+	best = turn(ready, shares.Repos, func(c *Candidate) (int64, bool) { return c.Repo, c.Installation == installation })
 	repo := ready[best].Repo
 	for i := range ready {
-		if ready[i].Repo == repo && jobBefore(&ready[i], &ready[best]) {
+		if c := &ready[i]; c.Installation == installation && c.Repo == repo && jobBefore(c, &ready[best]) {
 			best = i
 		}
 	}
 	return best
 }
 
-// repoBefore compares the repositories of a and b, which differ.
-func repoBefore(a, b *Candidate, shares map[int64]Share) bool {
-	sa, sb := shares[a.Repo], shares[b.Repo]
+// turn is the place of the oldest run's candidate of whoever's turn it is.
+// whose tells whom a candidate belongs to, and whether it counts.
+func turn(ready []Candidate, shares map[int64]Share, whose func(*Candidate) (int64, bool)) int {
+	best, owner := -1, int64(0)
+	for i := range ready {
+		id, counts := whose(&ready[i])
+		switch {
+		case !counts:
+		case best < 0,
+			id == owner && ready[i].Seq < ready[best].Seq,
+			id != owner && before(id, owner, ready[i].Seq, ready[best].Seq, shares):
+			best, owner = i, id
+		}
+	}
+	return best
+}
+
+// before reports whether it is a's turn before b's, which differ.
+func before(a, b int64, seqA, seqB uint64, shares map[int64]Share) bool {
+	sa, sb := shares[a], shares[b]
 	switch {
 	case sa.Running != sb.Running:
 		return sa.Running < sb.Running
 	case !sa.Served.Equal(sb.Served):
 		return sa.Served.Before(sb.Served)
-	case a.Seq != b.Seq:
-		return a.Seq < b.Seq
+	case seqA != seqB:
+		return seqA < seqB
 	}
-	return a.Repo < b.Repo
+	return a < b
 }
 
 // jobBefore compares two jobs of one repository.

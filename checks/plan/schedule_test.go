@@ -40,19 +40,27 @@ func TestNext(t *testing.T) {
 	cand := func(name string, repo int64, seq uint64, index int, remaining time.Duration) plan.Candidate {
 		return plan.Candidate{Job: checks.JobID{Package: name}, Repo: repo, Seq: seq, Index: index, Remaining: remaining}
 	}
+	of := func(installation int64, c plan.Candidate) plan.Candidate {
+		c.Installation = installation
+		return c
+	}
 	for name, c := range map[string]struct {
 		ready  []plan.Candidate
-		shares map[int64]plan.Share
+		shares plan.Shares
 		want   string
 	}{
-		"none":                        {nil, nil, ""},
-		"the longest path":            {[]plan.Candidate{cand("a", 1, 1, 0, 1), cand("b", 1, 2, 1, 2)}, nil, "b"},
-		"then the oldest run":         {[]plan.Candidate{cand("a", 1, 2, 0, 1), cand("b", 1, 1, 1, 1)}, nil, "b"},
-		"then the first in the plan":  {[]plan.Candidate{cand("a", 1, 1, 1, 1), cand("b", 1, 1, 0, 1)}, nil, "b"},
-		"the fewest running":          {[]plan.Candidate{cand("a", 1, 1, 0, 9), cand("b", 2, 2, 0, 1)}, map[int64]plan.Share{1: {Running: 2}, 2: {Running: 1, Served: at(9)}}, "b"},
-		"then served longest ago":     {[]plan.Candidate{cand("a", 1, 1, 0, 9), cand("b", 2, 2, 0, 1)}, map[int64]plan.Share{1: {Served: at(5)}, 2: {Served: at(4)}}, "b"},
-		"never served is longest ago": {[]plan.Candidate{cand("a", 1, 1, 0, 9), cand("b", 2, 2, 0, 1)}, map[int64]plan.Share{1: {Served: at(5)}}, "b"},
-		"then the oldest waiting run": {[]plan.Candidate{cand("a", 2, 2, 0, 9), cand("b", 1, 3, 0, 9), cand("c", 1, 1, 0, 1)}, nil, "b"},
+		"none":                        {nil, plan.Shares{}, ""},
+		"the longest path":            {[]plan.Candidate{cand("a", 1, 1, 0, 1), cand("b", 1, 2, 1, 2)}, plan.Shares{}, "b"},
+		"then the oldest run":         {[]plan.Candidate{cand("a", 1, 2, 0, 1), cand("b", 1, 1, 1, 1)}, plan.Shares{}, "b"},
+		"then the first in the plan":  {[]plan.Candidate{cand("a", 1, 1, 1, 1), cand("b", 1, 1, 0, 1)}, plan.Shares{}, "b"},
+		"the fewest running":          {[]plan.Candidate{cand("a", 1, 1, 0, 9), cand("b", 2, 2, 0, 1)}, plan.Shares{Repos: map[int64]plan.Share{1: {Running: 2}, 2: {Running: 1, Served: at(9)}}}, "b"},
+		"then served longest ago":     {[]plan.Candidate{cand("a", 1, 1, 0, 9), cand("b", 2, 2, 0, 1)}, plan.Shares{Repos: map[int64]plan.Share{1: {Served: at(5)}, 2: {Served: at(4)}}}, "b"},
+		"never served is longest ago": {[]plan.Candidate{cand("a", 1, 1, 0, 9), cand("b", 2, 2, 0, 1)}, plan.Shares{Repos: map[int64]plan.Share{1: {Served: at(5)}}}, "b"},
+		"then the oldest waiting run": {[]plan.Candidate{cand("a", 2, 2, 0, 9), cand("b", 1, 3, 0, 9), cand("c", 1, 1, 0, 1)}, plan.Shares{}, "b"},
+		"installations come first": {[]plan.Candidate{of(1, cand("a", 1, 1, 0, 9)), of(1, cand("b", 2, 2, 0, 9)), of(2, cand("c", 3, 3, 0, 1))},
+			plan.Shares{Installations: map[int64]plan.Share{1: {Running: 1}}, Repos: map[int64]plan.Share{3: {Running: 1}}}, "c"},
+		"then its repositories": {[]plan.Candidate{of(1, cand("a", 1, 1, 0, 9)), of(1, cand("b", 2, 2, 0, 1)), of(2, cand("c", 3, 3, 0, 1))},
+			plan.Shares{Installations: map[int64]plan.Share{2: {Running: 1}}, Repos: map[int64]plan.Share{1: {Running: 1}}}, "b"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for range len(c.ready) + 1 { // the order does not matter
@@ -77,15 +85,16 @@ type world struct {
 	jobs   map[string][]*checks.Job
 	byName map[string]map[string]*checks.Job
 	paths  map[string]map[string]time.Duration
-	shares map[int64]plan.Share
+	shares plan.Shares
 	clock  time.Time
 }
 
 func drawWorld(t *rapid.T) *world {
-	w := &world{jobs: map[string][]*checks.Job{}, byName: map[string]map[string]*checks.Job{}, paths: map[string]map[string]time.Duration{}, shares: map[int64]plan.Share{}, clock: time.Unix(1, 0)}
+	w := &world{jobs: map[string][]*checks.Job{}, byName: map[string]map[string]*checks.Job{}, paths: map[string]map[string]time.Duration{}, shares: plan.Shares{Installations: map[int64]plan.Share{}, Repos: map[int64]plan.Share{}}, clock: time.Unix(1, 0)}
 	past := map[string]time.Duration{}
 	for r := range rapid.IntRange(1, 5).Draw(t, "runs") {
-		run := checks.Run{ID: fmt.Sprintf("r%d", r), Seq: uint64(r + 1), Repo: checks.Repo{ID: int64(rapid.IntRange(1, 3).Draw(t, "repo"))}}
+		run := checks.Run{ID: fmt.Sprintf("r%d", r), Seq: uint64(r + 1), Repo: checks.Repo{ID: int64(rapid.IntRange(1, 4).Draw(t, "repo"))}}
+		run.Installation = run.Repo.ID % 2
 		w.byName[run.ID] = map[string]*checks.Job{}
 		for i := range rapid.IntRange(1, 8).Draw(t, "jobs") {
 			j := &checks.Job{Run: run.ID, Package: pkg(fmt.Sprintf("p%d", i)), Index: i, State: checks.StateQueued}
@@ -109,7 +118,7 @@ func (w *world) ready() []plan.Candidate {
 	for _, run := range w.runs {
 		for _, j := range w.jobs[run.ID] {
 			if checks.Ready(j, w.byName[run.ID]) {
-				out = append(out, plan.Candidate{Job: j.ID(), Repo: run.Repo.ID, Seq: run.Seq, Index: j.Index, Remaining: w.paths[run.ID][j.Package.Name]})
+				out = append(out, plan.Candidate{Job: j.ID(), Installation: run.Installation, Repo: run.Repo.ID, Seq: run.Seq, Index: j.Index, Remaining: w.paths[run.ID][j.Package.Name]})
 			}
 		}
 	}
@@ -117,9 +126,10 @@ func (w *world) ready() []plan.Candidate {
 }
 
 // Driven by Next, whatever fails and in whatever order jobs end: no job starts
-// before its needs passed, no slot is idle while a job is ready, no repository
-// gets a second slot while another that could use it has fewer, one that waits
-// is served within a turn of each other, and every run ends.
+// before its needs passed, no slot is idle while a job is ready, no installation
+// gets a second slot while another that could use it has fewer, nor one of its
+// repositories, an installation that waits is served within a turn of the
+// other, and every run ends.
 func TestScheduling(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := drawWorld(t)
@@ -142,8 +152,11 @@ func TestScheduling(t *testing.T) {
 				}
 				c := ready[i]
 				for _, other := range ready {
-					if w.shares[other.Repo].Running < w.shares[c.Repo].Running {
-						t.Fatalf("repository %d has %d, %d has %d and waits", c.Repo, w.shares[c.Repo].Running, other.Repo, w.shares[other.Repo].Running)
+					if got, less := w.shares.Installations[c.Installation].Running, w.shares.Installations[other.Installation].Running; less < got {
+						t.Fatalf("installation %d has %d, %d has %d and waits", c.Installation, got, other.Installation, less)
+					}
+					if got, less := w.shares.Repos[c.Repo].Running, w.shares.Repos[other.Repo].Running; less < got && other.Installation == c.Installation {
+						t.Fatalf("repository %d has %d, %d has %d and waits", c.Repo, got, other.Repo, less)
 					}
 					if other.Repo == c.Repo && other.Remaining > c.Remaining {
 						t.Fatalf("%v was picked before the longer %v", c, other)
@@ -159,17 +172,18 @@ func TestScheduling(t *testing.T) {
 					t.Fatal(err)
 				}
 				w.clock = w.clock.Add(time.Second)
-				w.shares[c.Repo] = plan.Share{Running: w.shares[c.Repo].Running + 1, Served: w.clock}
+				w.shares.Repos[c.Repo] = plan.Share{Running: w.shares.Repos[c.Repo].Running + 1, Served: w.clock}
+				w.shares.Installations[c.Installation] = plan.Share{Running: w.shares.Installations[c.Installation].Running + 1, Served: w.clock}
 				running = append(running, j)
 				waits := map[int64]bool{}
 				for _, other := range ready {
-					waits[other.Repo] = other.Repo != c.Repo && w.shares[other.Repo].Running == 0
+					waits[other.Installation] = other.Installation != c.Installation && w.shares.Installations[other.Installation].Running == 0
 				}
-				for repo := range int64(4) {
-					if !waits[repo] {
-						waiting[repo] = 0
-					} else if waiting[repo]++; waiting[repo] > 2 {
-						t.Fatalf("repository %d waited while %d others were served", repo, waiting[repo])
+				for id := range int64(2) {
+					if !waits[id] {
+						waiting[id] = 0
+					} else if waiting[id]++; waiting[id] > 1 {
+						t.Fatalf("installation %d waited while others were served %d times", id, waiting[id])
 					}
 				}
 			}
@@ -183,9 +197,8 @@ func TestScheduling(t *testing.T) {
 			if err := j.Finish(checks.Result{Outcome: outcome}, w.clock); err != nil {
 				t.Fatal(err)
 			}
-			share := w.shares[repoOf[j.Run]]
-			share.Running--
-			w.shares[repoOf[j.Run]] = share
+			gives(w.shares.Repos, repoOf[j.Run])
+			gives(w.shares.Installations, repoOf[j.Run]%2)
 			for i := range w.runs {
 				if w.runs[i].ID == j.Run {
 					checks.Settle(&w.runs[i], w.jobs[j.Run], w.clock)
@@ -198,6 +211,12 @@ func TestScheduling(t *testing.T) {
 			}
 		}
 	})
+}
+
+func gives(shares map[int64]plan.Share, id int64) {
+	share := shares[id]
+	share.Running--
+	shares[id] = share
 }
 
 func BenchmarkSchedule(b *testing.B) {
@@ -222,7 +241,7 @@ func BenchmarkSchedule(b *testing.B) {
 	})
 	b.Run("Next", func(b *testing.B) {
 		for b.Loop() {
-			plan.Next(ready, map[int64]plan.Share{1: {Running: 1}})
+			plan.Next(ready, plan.Shares{Repos: map[int64]plan.Share{1: {Running: 1}}})
 		}
 	})
 }

@@ -16,7 +16,6 @@ var notYet = []struct {
 	{"services", "", "the steps run without their services"},
 	{"secrets", "", "the steps run without these secrets"},
 	{"cache", "", "nothing is kept between runs"},
-	{"concurrency", "", "packages of one group may run at once"},
 	{"sandbox", "repository", "the steps see the whole repository"},
 	{"git", "", "the steps see no .git folder"},
 	{"reports", "", "the files are kept for download, and no annotations are made from them"},

@@ -229,7 +229,6 @@ func TestWarnings(t *testing.T) {
 			"18:34 packages[0].cache: has no effect in this version of Loktar: nothing is kept between runs",
 			"19:18 packages[0].sandbox: has no effect in this version of Loktar: the steps see the whole repository",
 			"19:55 packages[0].git: has no effect in this version of Loktar: the steps see no .git folder",
-			"19:76 packages[0].concurrency: has no effect in this version of Loktar: packages of one group may run at once",
 			"20:43 packages[0].reports: has only a part of its effect in this version of Loktar: the files are kept for download, and no annotations are made from them",
 		}},
 		{"once a key", `{"packages": [{"pkg_name": "a", "git": true}, {"pkg_name": "b", "git": true}]}`, []string{
