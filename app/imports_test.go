@@ -31,6 +31,7 @@ var arrows = []struct {
 	{"configs", []string{"configs/internal/value"}, "configuration is read by app alone and knows nobody"},
 	{"configs/manifest", []string{"checks", "configs/internal/value"}, "loktar.json becomes the domain's terms"},
 	{"configs/manifest/infer", []string{"checks"}, "dependencies are read from any tree that can be listed"},
+	{"configs/manifest/discover", []string{"checks"}, "packages are found in any tree of files, before there is a loktar.json"},
 	{"configs/internal/value", nil, "reading sizes, image names and words nearly right is a leaf"},
 	{"store", []string{"checks"}, "the store keeps the domain's values"},
 	{"store/storetest", []string{"checks", "store"}, "the suite knows the store's records, and no implementation's insides"},
@@ -48,7 +49,7 @@ var arrows = []struct {
 	{"app/minihub", nil, "the stand-in for GitHub shares no code with what is tested against it"},
 	{"app/minihub/minihubtest", []string{"app/minihub"}, "a helper of tests"},
 	{"app", []string{"checks/...", "configs/...", "store", "store/blob", "runner/...", "app/webhook", "app/github", "app/web"}, "app is the composition root: the one place that sees all parts"},
-	{"app/loktar", []string{"app", "app/demo", "configs/...", "checks"}, "the command line starts what app composed, and speaks of it in the domain's terms"},
+	{"app/loktar", []string{"app", "app/demo", "configs/...", "checks", "checks/graph"}, "the command line starts what app composed, and speaks of it in the domain's terms"},
 	{"app/demo", []string{"app", "app/minihub", "configs"}, "the demo is the real server beside the stand-in"},
 }
 

@@ -1,19 +1,17 @@
 // Command loktar is continuous integration for monorepos on GitHub: a GitHub
 // App server that tests the packages a pull request affects, each in a
-// container of its own, and reports each as a check run.
+// container of its own, and reports each as a check run. The same code answers
+// in a local repository what a change affects.
 package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
 
 	"github.com/spf13/cobra"
-
-	"github.com/dudesons/loktar/checks"
 )
 
 // version is set by the linker.
@@ -21,47 +19,13 @@ var version = "dev"
 
 func main() { os.Exit(run()) }
 
-// run is main with an exit code: 0 done, 1 failed, 2 called wrongly.
+// run is main with an exit code.
 func run() int {
 	// The first signal asks for an orderly end; a second one ends at once.
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	called, err := root().ExecuteContextC(ctx)
-	switch {
-	case err == nil:
-		return 0
-	case errors.As(err, new(failure)):
-		fmt.Fprintf(os.Stderr, "loktar: %s\n", told(err))
-		return 1
-	}
-	fmt.Fprintf(os.Stderr, "loktar: %v\nRun `%s --help` to see what there is.\n", err, called.CommandPath())
-	return 2
-}
-
-// told is an error for the person at the terminal: the sentence for people
-// first, then its cause.
-func told(err error) string {
-	var e *checks.Error
-	if errors.As(err, &e) && e.Public != "" && e.Err != nil {
-		return fmt.Sprintf("%s (%v)", e.Public, e.Err)
-	}
-	return err.Error()
-}
-
-// failure is an error of the work itself, not of how it was called.
-type failure struct{ error }
-
-func (f failure) Unwrap() error { return f.error }
-
-// fails marks what a command returns as a failure.
-func fails(run func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
-	return func(cmd *cobra.Command, args []string) error {
-		if err := run(cmd, args); err != nil {
-			return failure{err}
-		}
-		return nil
-	}
+	return exit(root().ExecuteContextC(ctx))
 }
 
 func root() *cobra.Command {
@@ -72,7 +36,12 @@ func root() *cobra.Command {
 
 It is a GitHub App. For each pull request it works out which packages of the
 repository are affected, tests each in a container of its own on this machine,
-and shows each as a check on the pull request.`,
+and shows each as a check on the pull request.
+
+The commands for a repository need no server: they answer here, in any local
+git repository, what the server would.
+
+` + exitCodes,
 		Version:       version,
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -80,8 +49,17 @@ and shows each as a check on the pull request.`,
 		SilenceUsage:  true,
 	}
 	cmd.SetVersionTemplate("loktar {{.Version}}\n")
-	cmd.CompletionOptions.HiddenDefaultCmd = true
-	cmd.AddCommand(serveCommand(), demoCommand(), lintCommand(), versionCommand())
+	cmd.AddGroup(&cobra.Group{ID: "server", Title: "The server:"}, &cobra.Group{ID: "local", Title: "In a repository:"})
+	in := func(group string, list ...*cobra.Command) {
+		for _, c := range list {
+			c.GroupID = group
+			c.Flags().SortFlags = false
+		}
+		cmd.AddCommand(list...)
+	}
+	in("server", serveCommand(), demoCommand())
+	in("local", affectedCommand(), whyCommand(), graphCommand(), lintCommand(), initCommand(), schemaCommand())
+	cmd.AddCommand(versionCommand())
 	return cmd
 }
 
