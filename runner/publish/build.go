@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/docker/docker/api/types/build"
+	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/client"
 
 	"github.com/dudesons/loktar/checks"
@@ -45,8 +46,8 @@ type Build struct {
 // builder; both without any credential, so that base images must be public or
 // on the engine already. Error kinds: Refused when the Dockerfile does not
 // build (its Public is for the owner; the log holds the words), Unavailable
-// when the engine is not there. The caller removes an image that it does not
-// publish.
+// when the engine is not there. The engine keeps the image until it is
+// published, or the package's next one is built, or SweepImages removes it.
 func BuildImage(ctx context.Context, engine *client.Client, b Build) (id string, err error) {
 	if b.Dockerfile == "" {
 		b.Dockerfile = "Dockerfile"
@@ -76,6 +77,7 @@ func BuildImage(ctx context.Context, engine *client.Client, b Build) (id string,
 		return "", engineFault(ctx, err, "build image")
 	}
 	engine.NegotiateAPIVersionPing(ping)
+	former, _ := kept(ctx, engine, b.Release)
 	o := b.options()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -112,7 +114,11 @@ func BuildImage(ctx context.Context, engine *client.Client, b Build) (id string,
 	if progress.id == "" {
 		return "", errors.New("build image: the engine did not tell the image's id")
 	}
-	return b.confirm(ctx, engine, progress.id)
+	if id, err = b.confirm(ctx, engine, progress.id); err == nil && former != "" && former != id {
+		// It may be in use, or be somebody's by another name.
+		_, _ = engine.ImageRemove(ctx, former, image.RemoveOptions{})
+	}
+	return id, err
 }
 
 // startFault is an error of the engine before the build began.
@@ -146,7 +152,7 @@ func (b *Build) options() build.ImageBuildOptions {
 	}
 	args["LOKTAR_VERSION"], args["LOKTAR_SHA"] = b.Release.Version, b.Release.Commit
 	o := build.ImageBuildOptions{
-		Dockerfile: b.Dockerfile, Labels: Labels(b.Release), BuildArgs: map[string]*string{},
+		Tags: []string{keptName(b.Release)}, Dockerfile: b.Dockerfile, Labels: Labels(b.Release), BuildArgs: map[string]*string{},
 		Remove: true, ForceRemove: true, NetworkMode: "default",
 		Memory: pkg.Resources.Memory, MemorySwap: pkg.Resources.Memory,
 	}

@@ -1,9 +1,12 @@
 package publish
 
 import (
+	"context"
 	"net/url"
 	"os"
 	"strings"
+
+	"github.com/docker/docker/client"
 )
 
 // Blake2b is the digest of data, fed in pieces.
@@ -51,4 +54,13 @@ func ParseIndex(kind string, data []byte, at *url.URL) (n int, sound bool, err e
 func Ignored(rules, name string) (bool, error) {
 	parsed, err := parseIgnore(strings.NewReader(rules))
 	return ignored(parsed, name), err
+}
+
+// KeptName is the name that the engine keeps a release's image under.
+var KeptName = keptName
+
+// KeptID is the image of that name.
+func KeptID(ctx context.Context, engine *client.Client, r Release) string {
+	id, _ := kept(ctx, engine, r)
+	return id
 }
