@@ -78,7 +78,7 @@ func (s *Server) open(ctx context.Context, version string) (err error) {
 	if s.source, err = openSource(cfg, hub); err != nil {
 		return err
 	}
-	if s.jobs, err = openJobs(ctx, cfg, s.store.InstanceID(), s.source, log); err != nil {
+	if s.jobs, err = openJobs(ctx, cfg, s.store, s.source, log); err != nil {
 		return err
 	}
 	if s.jobs.release, err = openReleases(cfg, s.store, s.jobs.Runner, log); err != nil {

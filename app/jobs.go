@@ -13,6 +13,7 @@ import (
 	"github.com/dudesons/loktar/runner"
 	"github.com/dudesons/loktar/runner/docker"
 	"github.com/dudesons/loktar/runner/source"
+	"github.com/dudesons/loktar/store"
 )
 
 // jobs is the engine's Runner: the Docker sandbox on leased worktrees, once
@@ -28,12 +29,22 @@ type jobs struct {
 	reaped bool
 }
 
-func openJobs(ctx context.Context, cfg configs.Config, instance string, src *source.Source, log zerolog.Logger) (*jobs, error) {
-	sandbox, err := docker.New(ctx, docker.Options{
-		Instance: instance,
-		WorkDir:  filepath.Join(cfg.DataDir, "work"),
-		Image:    cfg.Runner.Image,
-		Limits:   checks.Resources{CPUs: cfg.Runner.CPUs, Memory: cfg.Runner.Memory.Bytes(), PIDs: cfg.Runner.PIDs},
+func openJobs(ctx context.Context, cfg configs.Config, kept *store.Store, src *source.Source, log zerolog.Logger) (*jobs, error) {
+	sandbox, err := docker.New(log.WithContext(ctx), docker.Options{
+		Instance:  kept.InstanceID(),
+		WorkDir:   filepath.Join(cfg.DataDir, "work"),
+		Image:     cfg.Runner.Image,
+		Limits:    checks.Resources{CPUs: cfg.Runner.CPUs, Memory: cfg.Runner.Memory.Bytes(), PIDs: cfg.Runner.PIDs},
+		Workspace: cfg.Runner.Workspace.Bytes(),
+		Images:    cfg.Runner.Images,
+		Pull:      cfg.Runner.Pull,
+		Credentials: func(host string) (string, string, error) {
+			user, password, err := cfg.PullCredentials(host)
+			return user, password.Reveal(), err
+		},
+		Recorded:   func(run, image string) string { return recorded(kept, run, image) },
+		NoFirewall: cfg.Runner.Firewall == "off",
+		Reach:      cfg.Runner.Reachable(),
 	})
 	if err != nil {
 		return nil, err
@@ -41,8 +52,24 @@ func openJobs(ctx context.Context, cfg configs.Config, instance string, src *sou
 	j := &jobs{sandbox: sandbox, logDir: filepath.Join(cfg.DataDir, "logs"), log: log}
 	j.Runner = runner.New(runner.Options{
 		Sandbox: sandbox, Workspaces: workspaces{src, &manifests{}}, LogDir: j.logDir, Slots: cfg.Runner.Slots,
+		LogLimit: cfg.Runner.Log.Bytes(),
 	})
 	return j, nil
+}
+
+// recorded is the digest that an earlier job of the run has for the image, by
+// which all of a run use one, also after a restart.
+func recorded(kept *store.Store, run, image string) string {
+	all, err := kept.Jobs(run)
+	if err != nil {
+		return ""
+	}
+	for _, job := range all {
+		if job.CarriedFrom == "" && job.Package.Image == image && job.Result.Image != "" {
+			return job.Result.Image
+		}
+	}
+	return ""
 }
 
 // Ready is nil when jobs can be started: the engine answers, and nothing of

@@ -76,6 +76,16 @@ type Runner struct {
 	Memory Size
 	CPUs   float64
 	PIDs   int64
+	// Workspace bounds what a package writes to disk, Log what it prints.
+	Workspace, Log Size
+	// Images are patterns of the images that loktar.json may name, with "*"
+	// for any characters; nil is all. Image may always be used.
+	Images []string
+	Pull   string // missing, always or never
+	// Firewall is auto or off: whether packages that have a network are kept
+	// from the machine and from private addresses, but for those of Reach.
+	Firewall string
+	Reach    []string // addresses and CIDR prefixes; see Reachable
 }
 
 // Size is a number of bytes.

@@ -82,25 +82,35 @@ func setLabel(to *string, v string) error {
 	return nil
 }
 
-const globsRemedy = "; write for example [main, \"release/*\"]"
+// remedy says what to write in place of a wrong list.
+func (k key) remedy() string {
+	if k.example != "" {
+		return "; write for example " + k.example
+	}
+	return "; write for example [main, \"release/*\"]"
+}
 
-// globs are those of a list, or of a text that has commas between them.
+// elements are those of a list, or of a text that has commas between them.
 // Wrong ones are left out and go to refuse.
-func globs(s setting, refuse func(source, text string, err error)) []string {
+func (k key) elements(s setting, refuse func(source, text string, err error)) []string {
 	parts := s.parts
 	if text := strings.TrimSpace(s.value); s.kind == yaml.ScalarNode && text != "" {
 		for part := range strings.SplitSeq(text, ",") {
 			parts = append(parts, setting{source: s.source, value: part})
 		}
 	}
+	check := k.check
+	if check == nil {
+		check = checkGlob
+	}
 	var out []string
 	for _, p := range parts {
-		glob := strings.TrimSpace(p.value)
-		if err := checkGlob(glob); err != nil {
-			refuse(p.source, glob, err)
+		text := strings.TrimSpace(p.value)
+		if err := check(text); err != nil {
+			refuse(p.source, text, err)
 			continue
 		}
-		out = append(out, glob)
+		out = append(out, text)
 	}
 	return out
 }

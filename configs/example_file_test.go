@@ -123,7 +123,7 @@ func TestExampleFillsConfig(t *testing.T) {
 	text = strings.Replace(text, "/etc/loktar/webhook-secret", write(t, "secret", "hush"), 1)
 	text = strings.Replace(text, "/etc/loktar/private-key.pem", write(t, "key.pem", string(pemKey())), 1)
 	for _, name := range []string{"/etc/loktar/registry-password", "/etc/loktar/s3-secret-key"} {
-		text = strings.Replace(text, name, write(t, "password", "hush"), 1)
+		text = strings.ReplaceAll(text, name, write(t, "password", "hush"))
 	}
 	c := load(t, write(t, "example.yml", text), []string{"PYPI_TOKEN=hush"})
 	var look func(v reflect.Value, path string)
@@ -148,6 +148,7 @@ func TestExampleFillsConfig(t *testing.T) {
 			Endpoint: "https://s3.example.com", Region: "eu-central-1", Bucket: "artifacts", Prefix: "ci/jars", PathStyle: true,
 			SSE: "aws:kms", KMSKeyID: "1234abcd-12ab-34cd-56ef-1234567890ab", Plain: true}},
 		{Name: "archives", Type: RegistryFile, Path: "/srv/archives", Repositories: []string{"acme/*"}, Packages: []string{"*"}},
+		{Name: "images", Type: RegistryPull, URL: "https://registry.example.com"},
 	}
 	if diff := cmp.Diff(want, c.Registries, cmpopts.IgnoreUnexported(Registry{})); diff != "" {
 		t.Errorf("the registries after # (-want +got):\n%s", diff)

@@ -16,9 +16,11 @@ type key struct {
 	secret   bool
 	// empty: no value is a value too, "none".
 	empty bool
-	// list is where the globs of a key go that is a list of them. Such a key
-	// has no set.
-	list func(c *Config) *[]string
+	// list is where the elements of a key go that is a list; such a key has no
+	// set. check is for one of them; nil is checkGlob. example is such a list.
+	list    func(c *Config) *[]string
+	check   func(text string) error
+	example string
 	// set checks a value and puts it into c. The error is a clause that says
 	// what is wrong with the value and what to write.
 	set func(c *Config, value string) error
@@ -48,6 +50,12 @@ var keys = []key{
 	{name: "runner.memory", fallback: always("4GiB"), set: setMemory},
 	{name: "runner.cpus", fallback: cpus, set: setCPUs},
 	{name: "runner.pids", fallback: always("4096"), set: setPIDs},
+	{name: "runner.workspace", fallback: always("10GiB"), set: setWorkspace},
+	{name: "runner.log", fallback: always("256MiB"), set: setLog},
+	{name: "runner.images", list: func(c *Config) *[]string { return &c.Runner.Images }, check: checkImage, example: "[golang, \"registry.example.com/ci/*\"]"},
+	{name: "runner.pull", fallback: always("missing"), set: setPull},
+	{name: "runner.firewall", fallback: always("auto"), set: setFirewall},
+	{name: "runner.reach", list: func(c *Config) *[]string { return &c.Runner.Reach }, check: checkReach, example: "[10.1.2.3, 10.2.0.0/16]"},
 	{name: "events.forks", fallback: always("approve"), set: setForks},
 	{name: "events.drafts", fallback: always("run"), set: setDrafts},
 	{name: "events.push", empty: true, list: func(c *Config) *[]string { return &c.Events.Push }},

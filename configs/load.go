@@ -127,13 +127,13 @@ func (l *loader) formed(k key, name string, s setting) bool {
 		l.complain(name, s.source, "has to be one value; write it on the line of the key")
 		return false
 	case s.kind != yaml.SequenceNode:
-		l.complain(name, s.source, "has to be a list"+globsRemedy)
+		l.complain(name, s.source, "has to be a list"+k.remedy())
 		return false
 	}
 	formed := true
 	for _, e := range s.parts {
 		if e.kind != yaml.ScalarNode {
-			l.complain(name, e.source, "has to be a list of single values"+globsRemedy)
+			l.complain(name, e.source, "has to be a list of single values"+k.remedy())
 			formed = false
 		}
 	}
@@ -240,7 +240,7 @@ func (l *loader) assign(c *Config, k key, name string, s setting) {
 		l.problems = append(l.problems, Problem{Key: name, Source: source, Value: shown(k, text), Message: err.Error()})
 	}
 	if k.list != nil {
-		*k.list(c) = globs(s, refuse)
+		*k.list(c) = k.elements(s, refuse)
 		return
 	}
 	text := s.value

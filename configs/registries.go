@@ -15,10 +15,14 @@ const (
 	RegistryPyPI = "pypi"
 	RegistryS3   = "s3"
 	RegistryFile = "file"
+	// RegistryPull is one that images are pulled from, and nothing published
+	// to.
+	RegistryPull = "pull"
 )
 
 var (
-	registryTypes = []string{RegistryOCI, RegistryPyPI, RegistryS3, RegistryFile}
+	registryTypes = []string{RegistryOCI, RegistryPyPI, RegistryS3, RegistryFile, RegistryPull}
+	publishTypes  = []string{RegistryOCI, RegistryPyPI, RegistryS3, RegistryFile}
 	storageTypes  = []string{RegistryFile, RegistryS3}
 )
 
@@ -33,10 +37,10 @@ type Publish struct {
 // may be printed: it holds no secret, but says where one is.
 type Registry struct {
 	Name string // as in the file; "" for the storage
-	Type string // oci, pypi, s3 or file
+	Type string // oci, pypi, s3, file or pull
 	// URL is, of an oci registry, its address and what stands before the names
 	// of images, without a slash at the end; of a pypi one where wheels are
-	// uploaded to, as the file has it.
+	// uploaded to, as the file has it; of a pull one its address.
 	URL  string
 	Path string // the absolute path of the folder of a file registry
 	S3   S3     // of an s3 registry
@@ -100,9 +104,9 @@ func (c Config) RegistryFor(owner, repo, pkgName, kind, named string) (Registry,
 		return Registry{}, refuse("The server has no storage for artifacts. Its operator sets `%s` in its configuration.", storage)
 	case kind == "":
 		return c.storageOf(who), nil
-	case !slices.Contains(registryTypes, kind):
+	case !slices.Contains(publishTypes, kind):
 		return Registry{}, refuse("The server cannot publish to a registry of type %.100q%s", kind,
-			value.Say(value.Nearest(kind, registryTypes, nil), "it knows "+strings.Join(registryTypes, ", ")+"."))
+			value.Say(value.Nearest(kind, publishTypes, nil), "it knows "+strings.Join(publishTypes, ", ")+"."))
 	}
 	a := asked{who: who, pkg: pkgName, kind: kind, named: named}
 	byName := slices.ContainsFunc(c.Registries, func(r Registry) bool { return r.Type == kind && r.Name == named })

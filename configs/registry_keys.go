@@ -30,7 +30,8 @@ type registryKey struct {
 }
 
 var (
-	addressed = []string{RegistryOCI, RegistryPyPI}
+	addressed = []string{RegistryOCI, RegistryPyPI, RegistryPull}
+	published = publishTypes
 	onlyS3    = []string{RegistryS3}
 	onlyFile  = []string{RegistryFile}
 )
@@ -56,9 +57,9 @@ var registryKeys = []registryKey{
 	{name: "access_key", types: onlyS3, set: setUser},
 	{name: "secret_key_file", types: onlyS3, set: setSecretFile, hidden: notAPath},
 	{name: "secret_key_env", types: onlyS3, set: setSecretEnv, hidden: notAVariable},
-	{name: repositories, remedy: "list who may publish there, for example [acme/pets, \"acme/*\"]",
+	{name: repositories, types: published, remedy: "list who may publish there, for example [acme/pets, \"acme/*\"]",
 		list: func(r *Registry) *[]string { return &r.Repositories }, check: checkMember},
-	{name: "packages", list: func(r *Registry) *[]string { return &r.Packages }, check: checkPattern},
+	{name: "packages", types: published, list: func(r *Registry) *[]string { return &r.Packages }, check: checkPattern},
 }
 
 // storageKeys are those of the storage.
@@ -86,6 +87,9 @@ func setRegistryURL(_ *loader, r *Registry, v string) error {
 	}
 	if r.Type == RegistryOCI && value.Image(scheme.ReplaceAllString(s, "")+"/x") != nil {
 		return errors.New("has a path that no image can have; write the host, and after it small letters, digits and `/`")
+	}
+	if r.Type == RegistryPull && strings.Count(s, "/") > 2 {
+		return errors.New("has a path, and credentials count for a whole registry; write its address alone, for example https://registry.example.com")
 	}
 	if r.Type == RegistryPyPI && strings.HasSuffix(v, "/") {
 		s += "/" // PyPI redirects what lacks it, and an upload is not sent again

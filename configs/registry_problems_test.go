@@ -53,7 +53,7 @@ func TestRegistryProblems(t *testing.T) {
 			"FILE:15: registries.d is there twice; remove one of the two, the other is at FILE:11",
 			"FILE:16: registries is not a name; write a short one of letters, digits, `-`, `_` and `.`, and the address below it as `url`",
 			"FILE:2: registries.a has to hold keys; write below it `type:` and what that type needs",
-			"FILE:3: registries.b.type is not set; write one of oci, pypi, s3, file",
+			"FILE:3: registries.b.type is not set; write one of oci, pypi, s3, file, pull",
 			"FILE:6: registries.c.user_name is not a key of a registry; did you mean `username`?",
 			"FILE:7: registries.c.password is not a key of a registry: no secret stands in this file; write one of password_file, password_env, secret_key_file, secret_key_env",
 			"FILE:8: registries.c.repositories has to be a list of single values, as [a, b]",

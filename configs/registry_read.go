@@ -142,7 +142,7 @@ func (l *loader) registry(p place) Registry {
 		}
 	}
 	l.pairs(p, r.Type, there)
-	if r.Packages == nil {
+	if r.Packages == nil && r.Type != RegistryPull {
 		r.Packages = []string{"*"}
 	}
 	return r
@@ -294,6 +294,8 @@ func (l *loader) separate(c *Config) {
 			switch {
 			case inside(r, o) || inside(o, r), r.place() == o.place() && (isStorage(here.label) || isStorage(there.label)):
 				l.complain(here.label, here.setting.source, "is not apart from "+at+": one lies in the other; give it a folder, bucket or prefix beside that one")
+			case r.place() == o.place() && r.Type == RegistryPull:
+				l.complain(here.label, here.setting.source, "has the address of "+at+"; remove one of the two")
 			case r.place() == o.place():
 				if p, q := common(r.Packages, o.Packages); p != "" {
 					l.complain(here.label, here.setting.source, "is the same place as "+at+", and both take packages with one name, by `"+p+"` and `"+q+

@@ -20,6 +20,7 @@ import (
 
 	"github.com/docker/docker/api/types/versions"
 	"github.com/docker/docker/client"
+	"github.com/rs/zerolog"
 
 	"github.com/dudesons/loktar/checks"
 	"github.com/dudesons/loktar/runner"
@@ -105,6 +106,7 @@ type Sandbox struct {
 	engine *client.Client
 	dial   func() (*client.Client, error) // a client with connections of its own
 
+	log      zerolog.Logger
 	firewall *firewall
 
 	reaping sync.Mutex // held through one Reap
@@ -133,9 +135,9 @@ type machine struct {
 	volatile bool // overlays need not be synced to disk (Linux 5.10)
 }
 
-// New makes a Sandbox. It does not ask the engine anything, so it succeeds
-// while the engine is down.
-func New(_ context.Context, o Options) (*Sandbox, error) {
+// New makes a Sandbox, which logs to ctx's logger where a call brings none. It
+// does not ask the engine anything, so it succeeds while the engine is down.
+func New(ctx context.Context, o Options) (*Sandbox, error) {
 	switch {
 	case o.Instance == "":
 		return nil, errors.New("make sandbox: no instance is named")
@@ -182,7 +184,7 @@ func New(_ context.Context, o Options) (*Sandbox, error) {
 		return nil, checks.Errorf(checks.KindConfig, err, "The Docker engine's address is not valid. Check DOCKER_HOST.")
 	}
 	return &Sandbox{
-		o: o, engine: engine, dial: dial, firewall: newFirewall(o), live: make(map[string]struct{}), idle: make(map[bool][]*holder),
+		o: o, engine: engine, dial: dial, log: *zerolog.Ctx(ctx), firewall: newFirewall(o), live: make(map[string]struct{}), idle: make(map[bool][]*holder),
 		pins: make(map[pinKey]pin), pulls: make(map[string]*pulling),
 	}, nil
 }
@@ -204,6 +206,7 @@ func mountable(path string) error {
 
 // Ready reports why jobs cannot run now, or nil. It is safe for concurrent use.
 func (s *Sandbox) Ready(ctx context.Context) error {
+	ctx = s.logged(ctx)
 	asked, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	if _, err := s.engine.Ping(asked); err != nil {
@@ -243,6 +246,14 @@ func (s *Sandbox) look(ctx context.Context) (machine, error) {
 	s.firewall.announce(ctx)
 	s.machine = &machine{cpus: info.NCPU, memory: info.MemTotal, volatile: atLeast(info.KernelVersion, 5, 10)}
 	return *s.machine, nil
+}
+
+// logged is ctx with a logger in it.
+func (s *Sandbox) logged(ctx context.Context) context.Context {
+	if zerolog.Ctx(ctx).GetLevel() == zerolog.Disabled {
+		return s.log.WithContext(ctx)
+	}
+	return ctx
 }
 
 // forget drops what is known about an engine that may be another one when it
@@ -288,7 +299,7 @@ func (s *Sandbox) leave(name string, removed bool) {
 
 // Close removes what was kept between jobs. Call it when no Run is under way.
 func (s *Sandbox) Close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(s.logged(context.Background()), 30*time.Second)
 	defer cancel()
 	s.removeHolders(ctx)
 	err := errors.Join(s.removeNetwork(ctx), s.settle(ctx), s.firewall.remove(ctx))

@@ -12,10 +12,10 @@ import (
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/distribution/reference"
-	units "github.com/docker/go-units"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/api/types/registry"
 	"github.com/docker/docker/client"
+	units "github.com/docker/go-units"
 
 	"github.com/dudesons/loktar/checks"
 	"github.com/dudesons/loktar/runner"

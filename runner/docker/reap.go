@@ -27,6 +27,7 @@ import (
 // An error of kind KindConfig means that only folders are left, which nothing
 // uses and which somebody has to look at.
 func (s *Sandbox) Reap(ctx context.Context) error {
+	ctx = s.logged(ctx)
 	s.reaping.Lock()
 	defer s.reaping.Unlock()
 	mine := filters.NewArgs(filters.Arg("label", LabelInstance+"="+s.o.Instance))

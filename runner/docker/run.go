@@ -45,6 +45,7 @@ type job struct {
 
 // Run implements runner.Sandbox. It is safe for concurrent use.
 func (s *Sandbox) Run(ctx context.Context, t runner.Task, out runner.Output) (exit runner.Exit, err error) {
+	ctx = s.logged(ctx)
 	if err := s.settle(ctx); err != nil {
 		return exit, err
 	}
