@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/docker/docker/client"
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -51,6 +52,7 @@ func tell(t *testing.T, pattern string) {
 					"rerun": w.rerun, "rerunall": w.rerunall, "press": w.press, "vain": w.vain,
 					"past": func(*testscript.TestScript, bool, []string) { w.pastAll() }, "at": w.at, "old": w.old, "older": w.older, "remember": w.remember, "pressold": w.pressold,
 					"tag": w.tag, "gone": w.gone, "nothing": w.nothing, "neutral": w.neutral, "mirrors": w.mirrors, "published": w.published,
+					"pypi": w.pypi, "s3": w.s3, "fetch": w.fetchObject, "jdk": w.jdk, "expand": w.expand, "checksum": w.checksum,
 					"buttons": w.buttons, "answered": w.answered, "refused": w.refused, "blocked": w.blocked, "comments": w.comments,
 					"running": w.running, "hub": w.outage, "delivered": w.delivered,
 				},
@@ -94,6 +96,7 @@ type world struct {
 	kept   int64       // a check run that `remember` remembered
 	dark   atomic.Bool // GitHub's REST API is down
 	aside  corner      // what `swap` changes for what is looked at
+	bucket *s3.Client  // of the story's S3 server
 }
 
 const secret = "a webhook's secret"
