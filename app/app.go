@@ -39,6 +39,8 @@ type Server struct {
 	store    *store.Store
 	source   *source.Source
 	jobs     *jobs
+	kept     *artifacts
+	files    *files
 	engine   *engine.Engine
 	report   *report.Reporter
 	replies  *report.Replier
@@ -78,12 +80,19 @@ func (s *Server) open(ctx context.Context, version string) (err error) {
 	if s.source, err = openSource(cfg, hub); err != nil {
 		return err
 	}
-	if s.jobs, err = openJobs(ctx, cfg, s.store, s.source, log); err != nil {
+	if s.kept, err = openArtifacts(ctx, cfg, s.store, log); err != nil {
+		return err
+	}
+	if s.files, err = openFiles(cfg.DataDir, s.kept.bucket); err != nil {
+		return err
+	}
+	if s.jobs, err = openJobs(ctx, cfg, s.store, s.source, s.kept.keep, log); err != nil {
 		return err
 	}
 	if s.jobs.release, err = openReleases(cfg, s.store, s.jobs.Runner, log); err != nil {
 		return err
 	}
+	s.kept.built = &s.jobs.release.built
 	s.report = report.New(report.Options{
 		Store: s.store, Sink: hub, BaseURL: cfg.PublicURL, Log: log.With().Str("part", "report").Logger(),
 	})
@@ -132,6 +141,10 @@ func (s *Server) Run(ctx context.Context) error {
 	})
 	group.Go(func() error {
 		s.introduce(ctx)
+		return nil
+	})
+	group.Go(func() error {
+		s.kept.run(ctx)
 		return nil
 	})
 	group.Go(func() error {
@@ -193,6 +206,9 @@ func (s *Server) close() {
 	}
 	if s.listener != nil {
 		s.listener.Close()
+	}
+	if s.kept != nil {
+		s.kept.close()
 	}
 	if s.store != nil {
 		if err := s.store.Close(); err != nil {

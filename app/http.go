@@ -21,12 +21,13 @@ func (s *Server) server(version string) *http.Server {
 	}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "alive") })
 	mux.HandleFunc("GET /readyz", s.ready)
+	mux.Handle("/files/", s.files.handler())
 	mux.Handle("/", web.New(web.Options{
 		Store: s.store, LogDir: s.jobs.logDir, GitHubURL: s.cfg.GitHub.URL, Version: version,
-		Ready: s.whatIsMissing, Log: s.log.With().Str("part", "web").Logger(),
+		Ready: s.whatIsMissing, FileURL: s.files.link, Log: s.log.With().Str("part", "web").Logger(),
 	}))
 	// Pages that stream end when the server stops, so that it can.
-	streams, stop := context.WithCancel(context.Background())
+	streams, stop := context.WithCancel(s.log.With().Str("part", "files").Logger().WithContext(context.Background()))
 	srv := &http.Server{
 		Handler:           mux,
 		BaseContext:       func(net.Listener) context.Context { return streams },

@@ -29,7 +29,7 @@ type jobs struct {
 	reaped bool
 }
 
-func openJobs(ctx context.Context, cfg configs.Config, kept *store.Store, src *source.Source, log zerolog.Logger) (*jobs, error) {
+func openJobs(ctx context.Context, cfg configs.Config, kept *store.Store, src *source.Source, keep runner.Keep, log zerolog.Logger) (*jobs, error) {
 	sandbox, err := docker.New(log.WithContext(ctx), docker.Options{
 		Instance:  kept.InstanceID(),
 		WorkDir:   filepath.Join(cfg.DataDir, "work"),
@@ -53,6 +53,7 @@ func openJobs(ctx context.Context, cfg configs.Config, kept *store.Store, src *s
 	j.Runner = runner.New(runner.Options{
 		Sandbox: sandbox, Workspaces: workspaces{src, &manifests{}}, LogDir: j.logDir, Slots: cfg.Runner.Slots,
 		LogLimit: cfg.Runner.Log.Bytes(),
+		Keep:     keep, MaxKept: cfg.Artifacts.MaxSize.Bytes(),
 	})
 	return j, nil
 }

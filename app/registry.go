@@ -60,14 +60,7 @@ func (r *releases) publisher(repo checks.Repo, pkg *checks.Package) (to publish.
 		return publish.NewFolder(own, ""), done, nil
 	case configs.RegistryS3:
 		return publish.NewS3(func(ctx context.Context, _ string) (publish.Place, error) {
-			s3, err := blob.OpenS3(ctx, blob.S3Options{
-				Endpoint: reg.S3.Endpoint, Region: reg.S3.Region, Bucket: reg.S3.Bucket, Prefix: reg.S3.Prefix,
-				PathStyle: reg.S3.PathStyle, SSE: reg.S3.SSE, KMSKeyID: reg.S3.KMSKeyID, Plain: reg.S3.Plain,
-				Keys: func() (blob.S3Keys, error) {
-					access, secret, err := reg.Credentials()
-					return blob.S3Keys{Access: access, Secret: secret.Reveal()}, err
-				},
-			})
+			s3, err := openS3(ctx, reg)
 			if err != nil {
 				return publish.Place{}, err
 			}

@@ -30,7 +30,7 @@ type releases struct {
 	cfg    configs.Config
 	store  *store.Store
 	runner *runner.Runner
-	blobs  blob.Blobs
+	built  shelf
 	log    zerolog.Logger
 	at     func(step string) // tests hear of each step that is done; else nil
 }
@@ -46,7 +46,7 @@ func openReleases(cfg configs.Config, s *store.Store, r *runner.Runner, log zero
 	if err != nil {
 		return nil, err
 	}
-	return &releases{cfg: cfg, store: s, runner: r, blobs: blob.Blobs{Bucket: dir, Limit: runner.DefaultArtifactBytes}, log: log.With().Str("part", "releases").Logger()}, nil
+	return &releases{cfg: cfg, store: s, runner: r, built: shelf{bucket: dir}, log: log.With().Str("part", "releases").Logger()}, nil
 }
 
 // plan tells which packages are published and which were, in the tree to test.
@@ -193,13 +193,8 @@ func (r *releases) build(ctx context.Context, run checks.Run, job checks.Job, pu
 
 // keep stores a file that the steps made.
 func (r *releases) keep(ctx context.Context, name string, open func() (io.ReadCloser, error)) (checks.PublishedItem, error) {
-	content, err := open()
-	if err != nil {
-		return checks.PublishedItem{}, err
-	}
-	defer content.Close()
-	digest, size, err := r.blobs.Add(ctx, content)
-	return checks.PublishedItem{Name: name, SHA256: string(digest), Size: size}, err
+	sum, size, err := r.built.add(ctx, 0, open)
+	return checks.PublishedItem{Name: name, SHA256: sum, Size: size}, err
 }
 
 // files are what was built, read from where it is kept.
@@ -208,7 +203,7 @@ func (r *releases) files(ctx context.Context, items []checks.PublishedItem) []pu
 	for i, item := range items {
 		out[i] = publish.File{Name: item.Name, Size: item.Size, SHA256: item.SHA256, Open: func() (io.ReadCloser, error) {
 			r.did("opened " + item.Name)
-			content, _, err := r.blobs.Open(ctx, blob.Digest(item.SHA256))
+			content, _, err := blob.Blobs{Bucket: r.built.bucket}.Open(ctx, blob.Digest(item.SHA256))
 			return content, err
 		}}
 	}

@@ -28,6 +28,9 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"ref":      refOf,
 	"sentence": sentence,
 	"size":     size,
+	"file":     filePath,
+	"groups":   groups,
+	"https":    https,
 	"utc":      func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
 	"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 }).ParseFS(files, "pages/*.html"))

@@ -127,16 +127,18 @@ func subject(run checks.Run) string {
 // jobView is a job's page but for its log.
 type jobView struct {
 	page
-	Run     checks.Run
-	Job     checks.Job
-	Now     state
-	Links   links
-	Live    bool
-	HasLog  bool
-	From    string // the mark from which the script goes on
-	Skipped string // how much of the log's start is left out
-	Shown   string
-	Size    string
+	Run    checks.Run
+	Job    checks.Job
+	Now    state
+	Links  links
+	Live   bool
+	HasLog bool
+	// HasFiles: what the job left can be had.
+	HasFiles bool
+	From     string // the mark from which the script goes on
+	Skipped  string // how much of the log's start is left out
+	Shown    string
+	Size     string
 }
 
 func (s *server) job(w http.ResponseWriter, r *http.Request) {
@@ -155,7 +157,7 @@ func (s *server) job(w http.ResponseWriter, r *http.Request) {
 		s.fault(w, r, err, noJob)
 		return
 	}
-	v := jobView{page: s.page(r, ""), Run: run, Job: job, Now: stateOf(job), Links: s.links(run), Live: job.State != checks.StateDone}
+	v := jobView{page: s.page(r, ""), Run: run, Job: job, Now: stateOf(job), Links: s.links(run), Live: job.State != checks.StateDone, HasFiles: s.FileURL != nil}
 	v.Title = v.Now.Label + " · " + id.Package + " · " + subject(run)
 	if job.State == checks.StateRunning {
 		v.Now.Took = since(job.Started, time.Now())

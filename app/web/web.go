@@ -1,6 +1,6 @@
 // Package web serves Loktar's pages: the start page, one page per run, and one
-// per job with its log, live while the job runs. It reads the store and the
-// logs and changes nothing.
+// per job with its log, live while the job runs, and what it left. It reads
+// the store and the logs and changes nothing.
 //
 // Who knows a run's id may read the run: no page lists ids, and none sends
 // its address elsewhere.
@@ -38,6 +38,10 @@ type Options struct {
 	// means no links to them.
 	GitHubURL string
 	Version   string
+	// FileURL is the way from the start page to the content of an artifact of
+	// the repository with the id repo, good for a while. Nil means that files
+	// cannot be had.
+	FileURL func(repo int64, a checks.Artifact) string
 	// Ready names, in sentences for anyone, what keeps the server from
 	// working; none when all is well. Nil means always well.
 	Ready func(context.Context) []string
@@ -80,6 +84,7 @@ func New(o Options) http.Handler {
 	mux.HandleFunc("GET /runs/{run}/{pkg}", s.job)
 	mux.HandleFunc("GET /runs/{run}/{pkg}/log", s.raw)
 	mux.HandleFunc("GET /runs/{run}/{pkg}/events", s.events)
+	mux.HandleFunc("GET /runs/{run}/{pkg}/files/{name...}", s.file)
 	mux.HandleFunc("GET /assets/{file}", s.asset)
 	mux.HandleFunc("/", s.elsewhere)
 	return headers(mux)
@@ -116,7 +121,7 @@ func jobID(r *http.Request) (checks.JobID, bool) {
 // root is the relative way from a request's page to the start page, so that
 // the pages work beneath any path of a proxy.
 func root(r *http.Request) string {
-	if n := strings.Count(r.URL.Path, "/"); n > 1 {
+	if n := strings.Count(r.URL.EscapedPath(), "/"); n > 1 {
 		return strings.Repeat("../", n-1)
 	}
 	return "./"

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"net/url"
 	"strings"
@@ -68,35 +67,12 @@ func Package(run checks.Run, j checks.Job, base string) checks.CheckRun {
 	if j.Attempt > 1 && j.State != checks.StateQueued {
 		fmt.Fprintf(&b, "**Attempt:** %d. Earlier ones were lost through no fault of the code.\n\n", j.Attempt)
 	}
+	b.WriteString(files(j, base))
 	if ran(j) && j.Package.TestType != checks.TestNone {
 		fmt.Fprintf(&b, "[Open the log](%s)\n", cr.DetailsURL)
 	}
 	cr.Summary = markdown.Clip(b.String(), markdown.MaxText)
 	return cr
-}
-
-// maxItems bounds the files that a check of a release lists.
-const maxItems = 100
-
-// items is the table of what a release published.
-func items(r checks.Result) string {
-	if r.Outcome != checks.OutcomePassed || len(r.Items) == 0 {
-		return ""
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "**Published:** version %s\n\n| File | SHA-256 | Bytes |\n| --- | --- | ---: |\n", markdown.Code(r.Version))
-	for i, item := range r.Items {
-		if i == maxItems {
-			fmt.Fprintf(&b, "\n…and %s.\n", markdown.Count(len(r.Items)-i, "more file"))
-			break
-		}
-		name := markdown.Code(cut(item.Name))
-		if strings.HasPrefix(item.URL, "https://") {
-			name = fmt.Sprintf("[%s](%s)", markdown.Text(cut(item.Name)), item.URL)
-		}
-		fmt.Fprintf(&b, "| %s | %s | %d |\n", name, markdown.Code(cmp.Or(item.SHA256, item.Digest, "-")), item.Size)
-	}
-	return b.String() + "\n"
 }
 
 // frame is what all check runs of a run have in common.
