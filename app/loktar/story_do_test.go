@@ -69,9 +69,9 @@ func (w *world) access(_ *testscript.TestScript, _ bool, args []string) {
 	w.repos.SetAccess(args[0], args[1])
 }
 
-// push BRANCH DIR: another commit on BRANCH.
+// push BRANCH DIR [MESSAGE]: another commit on BRANCH.
 func (w *world) push(ts *testscript.TestScript, _ bool, args []string) {
-	w.head = w.hub.Commit(w.repos, minihub.Commit{Branch: args[0], Files: w.files(ts, args[1])})
+	w.head = w.hub.Commit(w.repos, minihub.Commit{Branch: args[0], Files: w.files(ts, args[1]), Message: strings.Join(args[2:], " ")})
 }
 
 // fork OWNER DIR: a pull request from OWNER's fork.
@@ -149,6 +149,8 @@ func (w *world) act(ts *testscript.TestScript, neg bool, args []string) {
 		err = w.hub.App().RemoveRepos(owner, args[1:]...)
 	case "uninstall":
 		err = w.hub.App().Uninstall(owner)
+	case "permit":
+		w.hub.Permit(args[1], args[2])
 	case "suspend":
 		err = w.hub.App().Suspend(owner)
 	case "unsuspend":

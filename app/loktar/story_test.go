@@ -54,6 +54,7 @@ func tell(t *testing.T, pattern string) {
 					"tag": w.tag, "gone": w.gone, "nothing": w.nothing, "neutral": w.neutral, "mirrors": w.mirrors, "published": w.published,
 					"pypi": w.pypi, "s3": w.s3, "fetch": w.fetchObject, "jdk": w.jdk, "expand": w.expand, "checksum": w.checksum,
 					"buttons": w.buttons, "answered": w.answered, "refused": w.refused, "blocked": w.blocked, "comments": w.comments,
+					"tagged": w.tagged, "notes": w.notes, "released": w.released,
 					"running": w.running, "hub": w.outage, "delivered": w.delivered,
 				},
 			})
