@@ -33,22 +33,32 @@ func items(r checks.Result) string {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "**Published:** version %s\n\n| File | SHA-256 or digest | Bytes |\n| --- | --- | ---: |\n", markdown.Code(r.Version))
-	for i, item := range r.Items {
-		if i == maxItems {
-			fmt.Fprintf(&b, "\n…and %s.\n", markdown.Count(len(r.Items)-i, "more file"))
-			break
-		}
+	var pages []string // what is no file: a tag, a release
+	files := 0
+	for _, item := range r.Items {
 		name := markdown.Code(cut(item.Name))
 		if to := linkable(item.URL); to != "" {
 			name = fmt.Sprintf("[%s](%s)", markdown.Text(cut(item.Name)), to)
 		} else if item.URL != "" {
 			name += " at " + markdown.Code(cut(item.URL))
 		}
+		if item.SHA256 == "" && item.Digest == "" && item.Size == 0 {
+			pages = append(pages, name)
+			continue
+		}
 		size := ""
 		if item.Size > 0 {
 			size = fmt.Sprint(item.Size)
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", name, markdown.Code(cmp.Or(item.SHA256, item.Digest, "-")), size)
+		if files++; files <= maxItems {
+			fmt.Fprintf(&b, "| %s | %s | %s |\n", name, markdown.Code(cmp.Or(item.SHA256, item.Digest, "-")), size)
+		}
+	}
+	if files > maxItems {
+		fmt.Fprintf(&b, "\n…and %s.\n", markdown.Count(files-maxItems, "more file"))
+	}
+	if len(pages) > 0 {
+		fmt.Fprintf(&b, "\n**At GitHub:** %s\n", strings.Join(pages, ", "))
 	}
 	return b.String() + "\n"
 }

@@ -50,7 +50,8 @@ func TestItemsInCheck(t *testing.T) {
 	r := checks.Result{Outcome: checks.OutcomePassed, Version: "1.2", Items: []checks.PublishedItem{
 		{Name: "a.whl", URL: "https://pypi.example.com/a b(1)|.whl", SHA256: "abc", Size: 5},
 		{Name: "image", URL: "registry.example.com/image:1.2", Digest: "sha256:def"},
-		{Name: "x|y", URL: "javascript:alert(1)"},
+		{Name: "x|y", URL: "javascript:alert(1)", SHA256: "0"},
+		{Name: "v1.2", URL: "https://github.com/acme/pets/releases/tag/v1.2"},
 	}}
 	j := ended(testJob("lib / publish"), r, time.Second)
 	j.Release = &checks.Release{Package: "lib"}
@@ -59,7 +60,8 @@ func TestItemsInCheck(t *testing.T) {
 		"**Published:** version `1.2`\n\n| File | SHA-256 or digest | Bytes |",
 		"| [a.whl](https://pypi.example.com/a%20b%281%29%7C.whl) | `abc` | 5 |\n",
 		"| `image` at `registry.example.com/image:1.2` | `sha256:def` |  |\n",
-		"| <code>x&#124;y</code> at `javascript:alert(1)` | `-` |  |\n",
+		"| <code>x&#124;y</code> at `javascript:alert(1)` | `0` |  |\n",
+		"\n**At GitHub:** [v1.2](https://github.com/acme/pets/releases/tag/v1.2)\n",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)
