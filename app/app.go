@@ -92,6 +92,7 @@ func (s *Server) open(ctx context.Context, version string) (err error) {
 	if s.jobs.release, err = openReleases(cfg, s.store, s.jobs.Runner, log); err != nil {
 		return err
 	}
+	s.jobs.release.announcer, s.jobs.release.historian = hub, s.source
 	s.kept.built = &s.jobs.release.built
 	s.report = report.New(report.Options{
 		Store: s.store, Sink: hub, BaseURL: cfg.PublicURL, Log: log.With().Str("part", "report").Logger(),

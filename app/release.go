@@ -33,6 +33,9 @@ type releases struct {
 	built  shelf
 	log    zerolog.Logger
 	at     func(step string) // tests hear of each step that is done; else nil
+
+	announcer announcer
+	historian historian
 }
 
 func (r *releases) did(step string) {
@@ -106,7 +109,11 @@ func (r *releases) run(ctx context.Context, run checks.Run, job checks.Job) (che
 		return checks.Result{}, fmt.Errorf("read what was published: %w", err)
 	}
 	if found && contentOf(last.Key) == job.Release.Key {
-		return checks.Result{Outcome: checks.OutcomePassed, Version: last.Version, Items: last.Items, Detail: "It was published before, as version " + last.Version + "."}, nil
+		result, err := r.announce(ctx, run, job, last, checks.Result{Outcome: checks.OutcomePassed, Version: last.Version, Items: last.Items, Detail: "It was published before, as version " + last.Version + "."})
+		if err != nil {
+			return r.owed(ctx, pkg, last.Version, err)
+		}
+		return result, nil
 	}
 	if found {
 		if why, err := r.overtaken(run, job, last); why != "" || err != nil {
@@ -142,12 +149,16 @@ func (r *releases) run(ctx context.Context, run checks.Run, job checks.Job) (che
 	}
 	r.did("uploaded")
 	pub.Items = done.Items
+	result, err := r.announce(ctx, run, job, pub, checks.Result{Outcome: checks.OutcomePassed, Version: pub.Version, Items: done.Items})
+	if err != nil {
+		return r.owed(ctx, pkg, pub.Version, err)
+	}
 	if err := r.store.Published(ctx, pub); err != nil {
 		return checks.Result{}, err
 	}
 	r.did("published")
 	r.log.Info().Str("repo", run.Repo.FullName()).Str("package", pkg.Name).Str("version", pub.Version).Msg("published")
-	return checks.Result{Outcome: checks.OutcomePassed, Version: pub.Version, Items: done.Items}, nil
+	return result, nil
 }
 
 // reserve takes the version, or finds the one that was taken for this state.

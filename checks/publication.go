@@ -51,6 +51,10 @@ type Release struct {
 	// this is: it has no place among the versions, and the next one of the
 	// branch replaces it.
 	Branch string `json:"branch,omitempty"`
+	// Nested are the folders of other packages in the package's own, none in
+	// another of them. They are known only where the notes of a release are
+	// to leave out what happened there.
+	Nested []string `json:"nested,omitempty"`
 }
 
 // ReleaseName is the name of the job, and so of the check run, that publishes

@@ -16,7 +16,8 @@ import (
 
 // as runs do as an installation. A token that GitHub takes no more, or that
 // was minted before the App's permissions changed, is dropped; when the
-// refusal was for want of a valid token, do is run once again with a new one.
+// refusal was for want of a valid token, or of a permission that t says may have
+// been given meanwhile, do is run once again with a new one.
 func (a *App) as(ctx context.Context, installation int64, t target, do func(context.Context, *gh.Client) error) error {
 	if err := t.valid(); err != nil {
 		return err
@@ -30,7 +31,8 @@ func (a *App) as(ctx context.Context, installation int64, t target, do func(cont
 		if status == http.StatusUnauthorized || status == http.StatusForbidden {
 			a.forget(installation, c)
 		}
-		if status != http.StatusUnauthorized || !first {
+		again := status == http.StatusUnauthorized || status == http.StatusForbidden && t.granted
+		if !again || !first {
 			return err
 		}
 	}

@@ -57,6 +57,7 @@ type target struct {
 	missing, denied string
 	// deniedKind goes with denied; the zero value is checks.KindRefused.
 	deniedKind checks.Kind
+	granted    bool // a 403 may be over with a new token
 	minting    bool // the call itself asks for a token
 }
 

@@ -17,7 +17,7 @@ import (
 func contentsTarget(verb string, repo checks.Repo) target {
 	return target{verb: verb, repo: repo,
 		missing:    "GitHub does not find " + repo.FullName() + ", or the App may not see it. Install the App on it again.",
-		deniedKind: checks.KindConfig,
+		deniedKind: checks.KindConfig, granted: true,
 		denied: "GitHub does not allow the App to make tags and releases in " + repo.FullName() +
 			". Give the App the permission \"Contents: read and write\" on its settings page; an owner of " + repo.Owner + " then accepts it under Settings, Applications. " +
 			"A commit whose workflow files are not those of the default branch takes \"Workflows: read and write\" too."}

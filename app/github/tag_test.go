@@ -29,6 +29,9 @@ func TestTagsAndReleasesAtMinihub(t *testing.T) {
 			t.Errorf("%s without leave: %v of kind %v", what, err, checks.KindOf(err))
 		}
 	}
+	if _, err := a.Find(t.Context(), checks.CheckRun{Key: checks.CheckKey{Run: "R", Name: "a"}, Installation: id, Repo: here, HeadSHA: one}); err != nil {
+		t.Error(err) // now there is a token that may not write
+	}
 	hub.Permit("contents", "write")
 	for range 2 {
 		if err := a.CreateTag(t.Context(), id, here, "lib/v1", one); err != nil {

@@ -80,14 +80,14 @@ func nested(dir string, packages []checks.Package) []string {
 			inside = append(inside, pkg.Dir)
 		}
 	}
-	slices.SortFunc(inside, func(a, b string) int { return len(a) - len(b) })
+	// A folder comes before all that is in it, and that before all else.
+	slices.SortFunc(inside, func(a, b string) int { return strings.Compare(a+"/", b+"/") })
 	var out []string
 	for _, d := range inside {
-		if !slices.ContainsFunc(out, func(outer string) bool { return within(d, outer) }) {
+		if len(out) == 0 || !within(d, out[len(out)-1]) {
 			out = append(out, d)
 		}
 	}
-	slices.Sort(out)
 	return out
 }
 

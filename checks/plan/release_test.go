@@ -37,6 +37,31 @@ func steps(p checks.Plan) []string {
 	return out
 }
 
+// What is in a nested package's folder is told where notes are made, once.
+func TestReleasesKnowNestedFolders(t *testing.T) {
+	in := func(name, dir string) checks.Package {
+		p := pkg(name)
+		p.Dir, p.BuildInfo.GitHubRelease = dir, name != "silent"
+		return p
+	}
+	m := manifest(in("root", "."), in("lib", "lib"), in("a", "lib/a"), in("aa", "lib/a/a"), in("ab", "lib/a-b"), in("c", "lib/a/c"), in("other", "libs"), in("silent", "lib/s"), in("deep", "lib/s/d"))
+	keys := map[string]string{}
+	for _, p := range m.Packages {
+		keys[p.Name] = "1"
+	}
+	ev, ch := released(m, keys, nil)
+	got := map[string][]string{}
+	for _, j := range mustMake(t, ev, ch).Jobs {
+		if j.Release != nil && j.Release.Nested != nil {
+			got[j.Release.Package] = j.Release.Nested
+		}
+	}
+	want := map[string][]string{"root": {"lib", "libs"}, "lib": {"lib/a-b", "lib/a", "lib/s"}, "a": {"lib/a/a", "lib/a/c"}}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestReleases(t *testing.T) {
 	m := manifest(pkg("lib"), pkg("api", "lib"), pkg("web", "api"), pkg("doc"))
 	keys := map[string]string{"lib": "l2", "api": "a2", "doc": "d1"}
