@@ -1,8 +1,9 @@
 // Package docker is a runner.Sandbox on a Docker engine (API 1.41, that is
 // 20.10, or later). Each job gets a container of its own, and in it a private
 // writable view of the repository's files: a kernel overlay over the leased
-// tree, mounted by the engine's local volume driver. The engine must run on
-// the machine that holds the tree and the work folder, as root.
+// tree, mounted by the engine's local volume driver. For that the engine must
+// run on the machine that holds the tree and the work folder, as root; where a
+// trial at the start shows that it does not serve, files are copied.
 package docker
 
 import (
@@ -98,6 +99,8 @@ type Options struct {
 
 	// noMount has tests read artifacts as a server does that may not mount.
 	noMount bool
+	// noOverlay has tests copy the tree for each job.
+	noOverlay bool
 }
 
 // Sandbox is a runner.Sandbox. Make one with New.
@@ -108,6 +111,8 @@ type Sandbox struct {
 
 	log      zerolog.Logger
 	firewall *firewall
+
+	way way
 
 	reaping sync.Mutex // held through one Reap
 	// lowFiles: the engine itself may open fewer files than a job is to have,
@@ -215,7 +220,10 @@ func (s *Sandbox) Ready(ctx context.Context) error {
 		}
 		return fault(err, "ask the engine whether it is up")
 	}
-	_, err := s.look(ctx)
+	if _, err := s.look(ctx); err != nil {
+		return err
+	}
+	_, err := s.copies(ctx)
 	return err
 }
 

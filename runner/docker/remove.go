@@ -20,6 +20,10 @@ func (s *Sandbox) remove(ctx context.Context, j *job) bool {
 	if !gone {
 		return false // what may still be mounted stays
 	}
+	if j.copies {
+		err := s.engine.VolumeRemove(ctx, "loktar-"+j.name, true)
+		whole = err == nil || cerrdefs.IsNotFound(err)
+	}
 	if err := s.removeDir(ctx, j.name, j.image.id); err != nil {
 		zerolog.Ctx(ctx).Warn().Err(err).Str("job", j.task.Job.String()).Msg("job folder could not be removed; it will be later")
 		return false

@@ -40,6 +40,8 @@ type job struct {
 	machine machine
 	ref     reference.Named
 	image   pin
+	copies  bool // see Sandbox.copies
+	filled  bool // the copy was made
 	brief   bool // watch.brief
 }
 
@@ -51,6 +53,11 @@ func (s *Sandbox) Run(ctx context.Context, t runner.Task, out runner.Output) (ex
 	}
 	if err := mountable(t.Tree); err != nil {
 		return exit, err
+	}
+	if t.Git != nil {
+		if err := mountable(t.Git.Dir); err != nil {
+			return exit, err
+		}
 	}
 	ref, err := s.imageOf(t.Image)
 	if err != nil {
@@ -95,6 +102,9 @@ func (s *Sandbox) Run(ctx context.Context, t runner.Task, out runner.Output) (ex
 func (s *Sandbox) runOnce(ctx context.Context, t runner.Task, ref reference.Named, out runner.Output, join bool) (exit runner.Exit, started, holderDied bool, err error) {
 	j := &job{task: t, name: randomName(), nonce: randomName(), ref: ref}
 	if j.machine, err = s.look(ctx); err != nil {
+		return exit, false, false, err
+	}
+	if j.copies, err = s.copies(ctx); err != nil {
 		return exit, false, false, err
 	}
 	if j.image, err = s.resolve(ctx, t, ref, out); err != nil {
@@ -202,7 +212,11 @@ func (s *Sandbox) attend(ctx context.Context, j *job, id string, out runner.Outp
 		p.flush()
 	}
 	ended, failed := s.engine.ContainerWait(life, id, container.WaitConditionNextExit)
-	if err := s.start(ctx, j, id); err != nil {
+	err = s.fill(ctx, j, id)
+	if err == nil {
+		err = s.start(ctx, j, id)
+	}
+	if err != nil {
 		stream.Close()
 		<-drained
 		return exit, false, err

@@ -3,12 +3,10 @@ package docker
 import (
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/mount"
 
 	"github.com/dudesons/loktar/checks"
 )
@@ -57,12 +55,7 @@ func (s *Sandbox) spec(j *job) (*container.Config, *container.HostConfig) {
 	// docker-init is tini, and hands signals to the whole group with this.
 	env = append(env, "TINI_KILL_PROCESS_GROUP=1")
 
-	overlay := fmt.Sprintf("nodev,nosuid,lowerdir=%s,upperdir=%s,workdir=%s", j.task.Tree, filepath.Join(j.dir, "upper"), filepath.Join(j.dir, "work"))
-	// A volatile overlay cannot be mounted again, as collecting and cleaning
-	// after it may have to.
-	if j.machine.volatile && !takes(&j.task) {
-		overlay += ",volatile"
-	}
+	env = append(env, gitEnv(j.task)...)
 	ulimits := []*container.Ulimit{{Name: "core"}, {Name: "fsize", Soft: s.o.Workspace, Hard: s.o.Workspace}}
 	if !s.lowFiles.Load() {
 		ulimits = append(ulimits, &container.Ulimit{Name: "nofile", Soft: maxFiles, Hard: maxFiles})
@@ -98,18 +91,7 @@ func (s *Sandbox) spec(j *job) (*container.Config, *container.HostConfig) {
 			PidsLimit:  &j.limits.PIDs,
 			Ulimits:    ulimits,
 		},
-		Mounts: []mount.Mount{{
-			// A volume without a name goes when its container does.
-			Type:   mount.TypeVolume,
-			Target: workspace,
-			VolumeOptions: &mount.VolumeOptions{
-				NoCopy: true,
-				Labels: labels,
-				DriverConfig: &mount.Driver{Name: "local", Options: map[string]string{
-					"type": "overlay", "device": "overlay", "o": overlay,
-				}},
-			},
-		}},
+		Mounts: s.workspaceMounts(j, labels),
 	}
 	if j.image.readOnly {
 		host.ReadonlyRootfs, host.Tmpfs = true, make(map[string]string)
