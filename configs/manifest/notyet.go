@@ -17,7 +17,6 @@ var notYet = []struct {
 	{"secrets", "", "the steps run without these secrets"},
 	{"cache", "", "nothing is kept between runs"},
 	{"sandbox", "repository", "the steps see the whole repository"},
-	{"git", "", "the steps see no .git folder"},
 	{"reports", "", "the files are kept for download, and no annotations are made from them"},
 	{"retries", "0", "a job that could not be run is tried again only when the Docker engine was away"},
 	{"retry_failures", "", "a test that failed is not tried again"},
