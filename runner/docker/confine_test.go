@@ -77,7 +77,9 @@ func listing(t *testing.T, dir string) string {
 			return err
 		}
 		all.WriteString(path + " " + info.Mode().String() + " " + info.ModTime().String())
-		if !d.IsDir() {
+		if link, err := os.Readlink(path); err == nil {
+			all.WriteString(" -> " + link)
+		} else if !d.IsDir() {
 			text, err := os.ReadFile(path)
 			if err != nil {
 				return err

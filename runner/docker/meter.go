@@ -76,6 +76,9 @@ func (m *meter) watch(ctx context.Context, s *Sandbox, j *job, id string) {
 		}
 		started := time.Now()
 		got, why := tally(ctx, folders)
+		if folders[1] == "" {
+			got += s.rootSize(ctx, id)
+		}
 		if ctx.Err() != nil {
 			return
 		}
@@ -109,16 +112,33 @@ func freeSpace(dir string) int64 {
 	return int64(fs.Bavail) * fs.Bsize //nolint:unconvert // other machines have other types
 }
 
-// rootFolder is where the engine keeps what a container writes outside of its
-// volumes; "" when it cannot be known here.
+// rootFolder is where an engine with overlays keeps what a container writes
+// outside of its volumes; "" when that cannot be known here.
 func (s *Sandbox) rootFolder(ctx context.Context, id string) string {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
 	seen, err := s.engine.ContainerInspect(ctx, id)
-	if err != nil || seen.GraphDriver.Name != "overlay2" {
+	if err != nil {
 		return ""
 	}
-	return seen.GraphDriver.Data["UpperDir"]
+	folder := seen.GraphDriver.Data["UpperDir"]
+	top, err := os.Open(folder)
+	if err != nil {
+		return ""
+	}
+	top.Close()
+	return folder
+}
+
+// rootSize is what the engine itself counts there, which takes it longer.
+func (s *Sandbox) rootSize(ctx context.Context, id string) int64 {
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	seen, _, err := s.engine.ContainerInspectWithRaw(ctx, id, true)
+	if err != nil || seen.SizeRw == nil {
+		return 0
+	}
+	return *seen.SizeRw
 }
 
 // tally is how much disk the files in folders take. A job changes them
