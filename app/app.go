@@ -100,7 +100,7 @@ func (s *Server) open(ctx context.Context, version string) (err error) {
 	s.replies = report.NewReplier(report.ReplierOptions{Store: s.store, Sink: hub, Log: log.With().Str("part", "replies").Logger()})
 	policy := policies(cfg)
 	s.engine = engine.New(engine.Options{
-		Store: s.store, Source: &changes{source: s.source, hub: hub, policy: policy, releases: s.jobs.release, inferrer: infer.New()}, Runner: s.jobs,
+		Store: s.store, Source: &changes{source: s.source, hub: hub, policy: policy, releases: s.jobs.release, prover: &prover{s.store.Proofs, s.jobs.sandbox.Digest}, inferrer: infer.New()}, Runner: s.jobs,
 		Slots: cfg.Runner.Slots, Drain: drain, Policy: policy, Forget: s.forget,
 		Report: func() { s.report.Wake(); s.replies.Wake() }, Log: log.With().Str("part", "engine").Logger(),
 	})

@@ -46,6 +46,7 @@ type changes struct {
 	hub       hub // nil in tests that need no GitHub
 	policy    func(checks.Repo) checks.Policy
 	releases  *releases // nil where nothing is published
+	prover    *prover   // nil where nothing is reused
 	manifests manifests
 	inferrer  *infer.Inferrer
 }
@@ -78,6 +79,13 @@ func (c *changes) Load(ctx context.Context, ev checks.Event) (checks.Change, err
 		ch.BaseManifest, _ = c.manifests.parse(loaded.BaseManifestBlob, loaded.BaseManifest, nil)
 	}
 	err = c.dependencies(ctx, &loaded, &ch)
+	var all map[string]string
+	if err == nil && ch.Manifest != nil && ch.Tree != "" && (ev.Push != nil && c.releases != nil || c.prover != nil && reusable(ch.Manifest)) {
+		all, err = keysOf(&ch, loaded.Tree())
+	}
+	if err == nil && all != nil && c.prover != nil {
+		err = c.prover.prove(ctx, ev, &ch, all)
+	}
 	answers := <-said
 	if err == nil {
 		err = answers.err
@@ -87,9 +95,9 @@ func (c *changes) Load(ctx context.Context, ev checks.Event) (checks.Change, err
 	}
 	answers.fill(c, &ch, ev)
 	switch {
-	case c.releases == nil || ch.Manifest == nil:
+	case c.releases == nil || ch.Manifest == nil || ch.Tree == "":
 	case ev.Push != nil && ch.Policy.Publishes(ev.Push):
-		ch.Releases, err = c.releases.plan(ev.Repo, ch, loaded.Tree())
+		ch.Releases, err = c.releases.plan(ev.Repo, ch.Manifest, all)
 	case ch.Policy.Tries(ev.PullRequest):
 		ch.Releases = c.releases.planTry(ev.Repo, ch.Manifest)
 	}

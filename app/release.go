@@ -13,11 +13,9 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/dudesons/loktar/checks"
-	"github.com/dudesons/loktar/checks/keys"
 	"github.com/dudesons/loktar/configs"
 	"github.com/dudesons/loktar/runner"
 	"github.com/dudesons/loktar/runner/publish"
-	"github.com/dudesons/loktar/runner/source"
 	"github.com/dudesons/loktar/store"
 	"github.com/dudesons/loktar/store/blob"
 )
@@ -52,14 +50,11 @@ func openReleases(cfg configs.Config, s *store.Store, r *runner.Runner, log zero
 	return &releases{cfg: cfg, store: s, runner: r, built: shelf{bucket: dir}, log: log.With().Str("part", "releases").Logger()}, nil
 }
 
-// plan tells which packages are published and which were, in the tree to test.
-func (r *releases) plan(repo checks.Repo, ch checks.Change, t *source.Tree) (*checks.Releases, error) {
+// plan tells which packages are published and which were. all are the keys of
+// m's packages in the tree to test.
+func (r *releases) plan(repo checks.Repo, m *checks.Manifest, all map[string]string) (*checks.Releases, error) {
 	out := &checks.Releases{Keys: map[string]string{}, Last: map[string]string{}, Refused: map[string]string{}}
-	all, err := keys.Of(ch.Manifest, keyTree{t}, keys.Options{Links: ch.Links})
-	if err != nil {
-		return nil, fmt.Errorf("work out what packages are made of: %w", err)
-	}
-	for _, pkg := range ch.Manifest.Packages {
+	for _, pkg := range m.Packages {
 		if !published(pkg) {
 			continue
 		}

@@ -47,6 +47,11 @@ type Change struct {
 	// packages are published, and for a pull request that publishes builds to
 	// try.
 	Releases *Releases
+	// Keys are what packages are made of in the tree to test, by name, for
+	// those whose results may be reused; Proofs are those of them that passed
+	// before at the same key.
+	Keys   map[string]string
+	Proofs map[string]Proof
 	// Policy is what the operator wants of the repository.
 	Policy Policy
 	// Required are the names of checks without which the branch's rules allow

@@ -17,6 +17,8 @@ type Commit struct {
 	Dirty []CheckKey
 	// Durations are what packages were seen to take.
 	Durations []PackageDuration
+	// Proofs are green results that may stand for later runs.
+	Proofs []ScopedProof
 	// Replies are to be given to comments.
 	Replies []Reply
 	// Moves are repositories that have a new name, owner or installation.

@@ -67,6 +67,8 @@ type Result struct {
 	Blame string `json:"blame,omitempty"`
 	// Image is the digest of the image that the steps ran in.
 	Image string `json:"image,omitempty"`
+	// Reused is the proof that the result is, where nothing was run.
+	Reused *Proof `json:"reused,omitempty"`
 	// Version and Items are what a release published.
 	Version string          `json:"version,omitempty"`
 	Items   []PublishedItem `json:"items,omitempty"`
@@ -93,7 +95,10 @@ type Job struct {
 	Reasons []Reason `json:"reasons,omitempty"`
 	// Release is set on a job that publishes; its Package then bears the name
 	// of the check, see ReleaseName.
-	Release  *Release  `json:"release,omitempty"`
+	Release *Release `json:"release,omitempty"`
+	// Key is what the package is made of; empty where its result proves
+	// nothing for others.
+	Key      string    `json:"key,omitempty"`
 	State    State     `json:"state"`
 	Attempt  int       `json:"attempt,omitempty"` // starts, from 1
 	Queued   time.Time `json:"queued,omitzero"`

@@ -110,6 +110,8 @@ type PlannedJob struct {
 	Result *Result
 	// Release is set for a job that publishes.
 	Release *Release
+	// Key is what the package is made of; see Job.Key.
+	Key string
 }
 
 // Plan is what is to be done about an event.

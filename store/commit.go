@@ -49,6 +49,9 @@ func (s *Store) Commit(ctx context.Context, c checks.Commit) error {
 				return err
 			}
 		}
+		if err := s.putProofs(tx, c.Proofs); err != nil {
+			return err
+		}
 		return observe(tx, c.Durations)
 	})
 	if err != nil {
@@ -122,6 +125,11 @@ func preparePut(c checks.Commit) (*put, error) {
 	}
 	for _, k := range c.Dirty {
 		if err := checkKey(k); err != nil {
+			return nil, err
+		}
+	}
+	for _, p := range c.Proofs {
+		if err := checkProof(p); err != nil {
 			return nil, err
 		}
 	}

@@ -12,8 +12,8 @@ import (
 )
 
 // TestMigrateFromSchema2 shows that a file of schema 2 keeps what it has and
-// takes publications. Schema 3 adds buckets alone, so a file of schema 2 is
-// one without them.
+// takes publications and proofs. The schemas since add buckets alone, so a file
+// of schema 2 is one without them.
 func TestMigrateFromSchema2(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "loktar.db")
@@ -30,7 +30,7 @@ func TestMigrateFromSchema2(t *testing.T) {
 		t.Fatal(err)
 	}
 	edit(t, path, func(tx *bolt.Tx) error {
-		for _, name := range []string{"publications", "pubkeys", "pubversions", "owed"} {
+		for _, name := range []string{"publications", "pubkeys", "pubversions", "owed", "proofs", "proofages"} {
 			if err := tx.DeleteBucket([]byte(name)); err != nil {
 				return err
 			}
@@ -53,7 +53,7 @@ func TestMigrateFromSchema2(t *testing.T) {
 		t.Fatal(err)
 	}
 	edit(t, path, func(tx *bolt.Tx) error {
-		if got := string(tx.Bucket([]byte("meta")).Get([]byte("schema"))); got != "3" {
+		if got := string(tx.Bucket([]byte("meta")).Get([]byte("schema"))); got != "4" {
 			t.Errorf("the schema is %q now", got)
 		}
 		return nil

@@ -42,6 +42,10 @@ var (
 	bucketPubKeys      = []byte("pubkeys")      // repository's id, package, 0, key -> number
 	bucketPubVersions  = []byte("pubversions")  // repository's id, package, 0, version -> number
 	bucketOwed         = []byte("owed")         // repository's id, sequence -> key in publications
+
+	// Since schema 4.
+	bucketProofs    = []byte("proofs")    // repository's id, scope, 0, package, 0, key -> proof
+	bucketProofAges = []byte("proofages") // when it passed, key in proofs -> nothing
 )
 
 var (
@@ -54,6 +58,7 @@ var migrations = []func(*bolt.Tx) error{
 	createSchema1,
 	createSchema2,
 	createSchema3,
+	createSchema4,
 }
 
 func createSchema1(tx *bolt.Tx) error {
@@ -78,6 +83,9 @@ func createSchema2(tx *bolt.Tx) error {
 func createSchema3(tx *bolt.Tx) error {
 	return createBuckets(tx, bucketPublications, bucketPubKeys, bucketPubVersions, bucketOwed)
 }
+
+// createSchema4 adds proofs.
+func createSchema4(tx *bolt.Tx) error { return createBuckets(tx, bucketProofs, bucketProofAges) }
 
 func createBuckets(tx *bolt.Tx, names ...[]byte) error {
 	for _, name := range names {

@@ -42,6 +42,9 @@ func stateOf(j checks.Job) state {
 	switch j.Result.Outcome {
 	case checks.OutcomePassed:
 		s.Label, s.Class = "Passed", "good"
+		if p := j.Result.Reused; p != nil {
+			s.Label, usual = "Passed before", "Nothing was run: it passed at "+checks.ShortSHA(p.Commit)+" with the same inputs."
+		}
 	case checks.OutcomeFailed:
 		s.Label, s.Class, usual = "Failed", "bad", fmt.Sprintf("Its steps exited with %d.", j.Result.ExitCode)
 	case checks.OutcomeTimedOut:

@@ -64,6 +64,7 @@ func (e *Engine) begin(ctx context.Context, p planned) {
 			d.Dirty = append(d.Dirty, checks.CheckKey{Run: a.run.ID, Name: j.Package.Name})
 		}
 	}
+	d.Proofs = reused(a)
 	d.Dirty = append(d.Dirty, checks.CheckKey{Run: a.run.ID, Name: checks.AggregateName})
 	if !e.commit(ctx, d.Commit) {
 		return
@@ -115,7 +116,7 @@ func (e *Engine) newRun(p planned, now time.Time) *activeRun {
 	a := &activeRun{run: run}
 	for i, pj := range pl.Jobs {
 		j := &checks.Job{
-			Run: run.ID, Package: pj.Package, Index: i, Needs: pj.Needs, Reasons: pj.Reasons, Release: pj.Release,
+			Run: run.ID, Package: pj.Package, Index: i, Needs: pj.Needs, Reasons: pj.Reasons, Release: pj.Release, Key: pj.Key,
 			State: checks.StateQueued, Queued: now,
 		}
 		if pj.Result != nil {

@@ -78,6 +78,7 @@ func (p *Planner) affected(ev checks.Event, ch checks.Change) (checks.Plan, erro
 	}
 	out.Jobs = jobs(m.Packages, r.Affected)
 	owe(&out, g, ch, ev.PullRequest)
+	reuse(&out, ev, ch)
 	skip(&out, ev, ch)
 	return out, nil
 }

@@ -43,7 +43,7 @@ func Rerun(old checks.Run, jobs []checks.Job, ev checks.Event) (checks.Plan, err
 	}
 	for i := range jobs {
 		j := jobs[i]
-		pj := checks.PlannedJob{Package: j.Package, Needs: needs(j.Needs, in), Reasons: j.Reasons, Release: j.Release}
+		pj := checks.PlannedJob{Package: j.Package, Needs: needs(j.Needs, in), Reasons: j.Reasons, Release: j.Release, Key: j.Key}
 		if again[i] {
 			pj.Reasons = asked(ev.Sender.Login, j.Reasons)
 			if extra(&j) && j.Package.TestType == checks.TestNone {

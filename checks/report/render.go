@@ -44,6 +44,8 @@ func Package(run checks.Run, j checks.Job, base string) checks.CheckRun {
 			markdown.Code(j.Package.Name), link(j.Result.Blame, base, run.ID), markdown.Code(j.Result.Blame))
 	case j.Result.Outcome == checks.OutcomeUnaffected:
 		b.WriteString(unaffected(j) + "\n\n")
+	case j.Result.Reused != nil:
+		b.WriteString(proof(j, base))
 	case j.Result.Detail != "":
 		b.WriteString(sentence(j.Result.Detail) + "\n\n")
 	case j.Result.Outcome == checks.OutcomeNeutral:
@@ -73,6 +75,14 @@ func Package(run checks.Run, j checks.Job, base string) checks.CheckRun {
 	}
 	cr.Summary = markdown.Clip(b.String(), markdown.MaxText)
 	return cr
+}
+
+// proof tells of the run that stands for this one.
+func proof(j checks.Job, base string) string {
+	p := j.Result.Reused
+	return fmt.Sprintf("Nothing was run: [a run of %s](%s) passed on %s with the same files, dependencies, settings and image (%s). Press Re-run to run it all the same, or set %s to false in %s.\n\n",
+		markdown.Code(checks.ShortSHA(p.Commit)), JobURL(base, checks.JobID{Run: p.Run, Package: j.Package.Name}), p.Passed.UTC().Format("Jan 2, 15:04 MST"),
+		markdown.Code(p.Image[:min(len(p.Image), 19)]), markdown.Code("reuse"), markdown.Code(checks.ManifestFile))
 }
 
 // frame is what all check runs of a run have in common.

@@ -113,6 +113,9 @@ func row(run checks.Run, j checks.Job, base string) string {
 	if j.CarriedFrom != "" {
 		from, note = j.CarriedFrom, " (earlier run)"
 	}
+	if p := j.Result.Reused; p != nil {
+		from = p.Run
+	}
 	why := reasons(j.Reasons, 3)
 	if why == "" {
 		why = sentence(markdown.Plain(j.Result.Detail, maxSentence))

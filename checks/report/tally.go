@@ -13,6 +13,7 @@ import (
 type tally struct {
 	total, waiting, running, passed, red, errored, blocked, heldBack, skipped, neutral, stopped int
 	away                                                                                        int // of waiting
+	reused                                                                                      int // of passed
 	unaffected                                                                                  int
 	firstRed                                                                                    string
 }
@@ -41,6 +42,9 @@ func (t *tally) add(j checks.Job) {
 	switch j.Result.Outcome {
 	case checks.OutcomePassed:
 		t.passed++
+		if j.Result.Reused != nil {
+			t.reused++
+		}
 	case checks.OutcomeFailed, checks.OutcomeTimedOut:
 		if t.red++; t.firstRed == "" {
 			t.firstRed = j.Package.Name
@@ -109,6 +113,9 @@ func (t tally) title(run checks.Run) string {
 		s := markdown.Count(t.total, "package") + " passed"
 		if took := checks.Took(run.Finished.Sub(run.Created)); took != "" {
 			s += " in " + took
+		}
+		if t.reused > 0 {
+			s += fmt.Sprintf(", %d of them before", t.reused)
 		}
 		return s
 	case t.red == 1:

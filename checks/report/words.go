@@ -28,6 +28,9 @@ func title(j checks.Job) string {
 		if j.Release != nil {
 			return "Published version " + j.Result.Version
 		}
+		if p := j.Result.Reused; p != nil {
+			return "Passed before, at " + checks.ShortSHA(p.Commit) + ": the same inputs"
+		}
 		if j.Package.TestType == checks.TestNone {
 			return "Nothing to run: its test_type is no-test"
 		}
@@ -82,6 +85,9 @@ func word(j checks.Job) string {
 	}
 	switch j.Result.Outcome {
 	case checks.OutcomePassed:
+		if j.Result.Reused != nil {
+			return "♻️ passed before"
+		}
 		return "✅ passed"
 	case checks.OutcomeFailed:
 		return "❌ failed"
@@ -122,6 +128,8 @@ func ran(j checks.Job) bool { return j.State != checks.StateQueued && !j.Started
 // why introduces the reasons of a job.
 func why(j checks.Job) string {
 	switch {
+	case j.Result.Reused != nil:
+		return "Why it counts as affected"
 	case ran(j) && j.State == checks.StateRunning:
 		return "Why it runs"
 	case ran(j):

@@ -34,6 +34,7 @@ type Store interface {
 	Recent(limit int) ([]checks.Run, error)
 	Latest(t checks.Target) (run checks.Run, found bool, err error)
 	Durations(repo int64) (map[string]time.Duration, error)
+	Proofs(repo int64, scopes []checks.Scope, want map[string]string) (map[string]checks.Proof, error)
 
 	Outbox(limit int) ([]checks.OutboxRow, error)
 	Delivered(ctx context.Context, key checks.CheckKey, rev uint64, checkRunID int64) error
@@ -74,6 +75,8 @@ func Run(t *testing.T, open Open) {
 		{"Publications", testPublications},
 		{"PublicationRefusals", testPublicationRefusals},
 		{"PublicationNumbers", testPublicationNumbers},
+		{"Proofs", testProofs},
+		{"ProofsModel", testProofsModel},
 		{"Reopen", testReopen},
 		{"Context", testContext},
 		{"Concurrency", testConcurrency},

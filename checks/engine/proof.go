@@ -1,0 +1,34 @@
+package engine
+
+import "github.com/dudesons/loktar/checks"
+
+// proven are the proofs that a job's end makes: of a green result in an image
+// that is known by its content. Nothing else ever makes one.
+func proven(run *checks.Run, j *checks.Job) []checks.ScopedProof {
+	if j.Result.Outcome != checks.OutcomePassed || j.Result.Reused != nil || j.Key == "" || j.Result.Image == "" || j.Release != nil {
+		return nil
+	}
+	return scoped(run, j, checks.Proof{
+		Key: j.Key, Image: j.Result.Image, Run: run.ID, Commit: run.HeadSHA, Passed: j.Finished,
+	})
+}
+
+// reused are the proofs that a new run hands on: what its tree passed with
+// counts where its own results would, as long as it would have.
+func reused(a *activeRun) []checks.ScopedProof {
+	var out []checks.ScopedProof
+	for _, j := range a.jobs {
+		if p := j.Result.Reused; p != nil && j.CarriedFrom == "" {
+			out = append(out, scoped(&a.run, j, *p)...)
+		}
+	}
+	return out
+}
+
+func scoped(run *checks.Run, j *checks.Job, p checks.Proof) []checks.ScopedProof {
+	var out []checks.ScopedProof
+	for _, s := range checks.WriteScopes(run) {
+		out = append(out, checks.ScopedProof{Repo: run.Repo.ID, Scope: s, Package: j.Package.Name, Proof: p})
+	}
+	return out
+}
