@@ -75,9 +75,10 @@ func (r *releases) release(ctx context.Context, run checks.Run, job checks.Job, 
 	}
 	reading, cancel := context.WithTimeout(ctx, maxRead)
 	n.history, err = r.historian.History(reading, run.Installation, run.Repo, of)
+	long := reading.Err() != nil
 	cancel()
 	if err != nil {
-		if ctx.Err() != nil || checks.KindOf(err) == checks.KindUnavailable && reading.Err() == nil {
+		if ctx.Err() != nil || checks.KindOf(err) == checks.KindUnavailable && !long {
 			return err
 		}
 		n.unread = true
