@@ -94,6 +94,7 @@ func (s *Server) open(ctx context.Context, version string) (err error) {
 	}
 	s.jobs.release.announcer, s.jobs.release.historian = hub, s.source
 	s.kept.built = &s.jobs.release.built
+	s.jobs.release.engine = s.jobs.sandbox.Engine()
 	s.report = report.New(report.Options{
 		Store: s.store, Sink: hub, BaseURL: cfg.PublicURL, Log: log.With().Str("part", "report").Logger(),
 	})
@@ -150,6 +151,7 @@ func (s *Server) Run(ctx context.Context) error {
 	})
 	group.Go(func() error {
 		daily(ctx, time.Hour, func() {
+			s.jobs.release.sweep(ctx)
 			if err := s.source.Maintain(ctx); err != nil && ctx.Err() == nil {
 				s.log.Warn().Err(err).Msg("cannot maintain all mirrors; the next turn is tomorrow")
 			}

@@ -17,7 +17,12 @@ import (
 func (r *releases) registry(repo checks.Repo, pkg checks.Package) (configs.Registry, error) {
 	b := pkg.BuildInfo
 	kind, named := cmp.Or(b.RegistryType, b.StorageType), b.Bucket
-	if pkg.PkgType == "whl" && (kind != "" || b.Index != "") {
+	switch {
+	case pkg.PkgType == "docker":
+		// Quay is one too. Where build_type url would have an archive go does
+		// not count: the server builds the image.
+		kind, named = configs.RegistryOCI, b.RegistryPrefix
+	case pkg.PkgType == "whl" && (kind != "" || b.Index != ""):
 		kind, named = cmp.Or(kind, configs.RegistryPyPI), b.Index
 	}
 	reg, err := r.cfg.RegistryFor(repo.Owner, repo.Name, pkg.Name, kind, named)
@@ -36,16 +41,15 @@ func (r *releases) publisher(repo checks.Repo, pkg *checks.Package) (to publish.
 	if err != nil {
 		return nil, nil, err
 	}
-	if pkg.BuildInfo.Prefix != "" && reg.Folder == "" {
+	if pkg.BuildInfo.Prefix != "" && reg.Folder == "" && pkg.PkgType != "docker" {
 		return nil, nil, checks.Errorf(checks.KindConfig, nil, "`build_info.prefix` cannot be used in a registry that several repositories may publish to. Take it out.")
 	}
 	pkg.BuildInfo.Index, pkg.BuildInfo.Bucket, pkg.BuildInfo.RegistryPrefix = "", "", ""
 	switch reg.Type {
+	case configs.RegistryOCI:
+		return r.images(reg), func() {}, nil
 	case configs.RegistryPyPI:
-		return publish.NewPyPI(publish.PyPIOptions{Index: reg.URL, Credentials: func(context.Context, string) (publish.Credential, error) {
-			user, password, err := reg.Credentials()
-			return publish.Credential{Username: user, Password: password.Reveal()}, err
-		}}), func() {}, nil
+		return publish.NewPyPI(publish.PyPIOptions{Index: reg.URL, Credentials: credentials(reg)}), func() {}, nil
 	case configs.RegistryFile:
 		folder, err := publish.OpenFolder(reg.Path)
 		if err != nil {
@@ -69,6 +73,14 @@ func (r *releases) publisher(repo checks.Repo, pkg *checks.Package) (to publish.
 		}), func() {}, nil
 	}
 	return nil, nil, checks.Errorf(checks.KindConfig, nil, "A package of type %s cannot be published to a registry of type %s.", pkg.PkgType, reg.Type)
+}
+
+// credentials are those of a registry, read at each use.
+func credentials(reg configs.Registry) publish.Credentials {
+	return func(context.Context, string) (publish.Credential, error) {
+		user, password, err := reg.Credentials()
+		return publish.Credential{Username: user, Password: password.Reveal()}, err
+	}
 }
 
 // within is a bucket below a folder, where there is one.

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -10,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/docker/docker/client"
 	"github.com/rs/zerolog"
 
 	"github.com/dudesons/loktar/checks"
@@ -29,6 +29,7 @@ type releases struct {
 	store  *store.Store
 	runner *runner.Runner
 	built  shelf
+	engine *client.Client // builds images
 	log    zerolog.Logger
 	at     func(step string) // tests hear of each step that is done; else nil
 
@@ -77,7 +78,7 @@ func (r *releases) plan(repo checks.Repo, m *checks.Manifest, all map[string]str
 // published reports whether a package of this kind is published.
 func published(pkg checks.Package) bool {
 	switch pkg.PkgType {
-	case "whl", "jar", "file":
+	case "whl", "jar", "file", "docker":
 		return true
 	}
 	return false
@@ -120,6 +121,9 @@ func (r *releases) run(ctx context.Context, run checks.Run, job checks.Job) (che
 		return checks.Result{}, err
 	}
 	defer closer()
+	if pkg.BuildInfo.Version, err = r.template(ctx, run, job); err != nil {
+		return r.owed(ctx, pkg, "", err)
+	}
 	highest, err := to.Highest(ctx, pkg)
 	if err != nil {
 		return r.owed(ctx, pkg, "", err)
@@ -130,15 +134,19 @@ func (r *releases) run(ctx context.Context, run checks.Run, job checks.Job) (che
 		return checks.Result{}, err
 	}
 	r.did("reserved")
-	if len(pub.Items) == 0 {
-		result, err := r.build(ctx, run, job, &pub)
+	of := publish.Release{Repo: run.Repo, Package: pkg, Version: pub.Version, Commit: pub.Commit, Branch: run.Push.Branch()}
+	if r.lost(ctx, pkg, pub.Items) {
+		result, err := r.build(ctx, run, job, of, &pub)
 		if err != nil || result.Outcome != checks.OutcomePassed {
 			return result, err
 		}
 	}
-	done, err := to.Publish(ctx, publish.Release{
-		Repo: run.Repo, Package: pkg, Version: pub.Version, Commit: pub.Commit, Branch: run.Push.Branch(), Files: r.files(ctx, pub.Items),
-	})
+	if pkg.PkgType == "docker" {
+		of.Image = pub.Items[0].Digest
+	} else {
+		of.Files = r.files(ctx, pub.Items)
+	}
+	done, err := to.Publish(ctx, of)
 	if err != nil {
 		return r.owed(ctx, pkg, pub.Version, err)
 	}
@@ -158,13 +166,7 @@ func (r *releases) run(ctx context.Context, run checks.Run, job checks.Job) (che
 
 // reserve takes the version, or finds the one that was taken for this state.
 func (r *releases) reserve(ctx context.Context, run checks.Run, job checks.Job, pkg checks.Package, last checks.Publication, highest int64) (checks.Publication, error) {
-	text, err := publish.ReadTemplate(pkg.BuildInfo.Version, func(string) ([]byte, error) {
-		return nil, errors.New("versions that stand in files are not read yet")
-	})
-	if err != nil {
-		return checks.Publication{}, err
-	}
-	template, err := publish.ParseTemplate(pkg.PkgType, text)
+	template, err := publish.ParseTemplate(pkg.PkgType, pkg.BuildInfo.Version)
 	if err != nil {
 		return checks.Publication{}, err
 	}
@@ -176,10 +178,12 @@ func (r *releases) reserve(ctx context.Context, run checks.Run, job checks.Job, 
 	})
 }
 
-// build runs the release steps and keeps what they made.
-func (r *releases) build(ctx context.Context, run checks.Run, job checks.Job, pub *checks.Publication) (checks.Result, error) {
+// build runs the release steps and keeps what they made, or the image that the
+// engine makes of it.
+func (r *releases) build(ctx context.Context, run checks.Run, job checks.Job, of publish.Release, pub *checks.Publication) (checks.Result, error) {
 	result, err := r.runner.Release(ctx, run, job, runner.ReleaseOptions{
 		Version: pub.Version,
+		Build:   r.image(of, pub),
 		Collect: func(ctx context.Context, name string, _ int64, _ fs.FileMode, open func() (io.ReadCloser, error)) error {
 			item, err := r.keep(ctx, name, open)
 			pub.Items = append(pub.Items, item)

@@ -19,8 +19,8 @@ import (
 func (r *releases) planTry(repo checks.Repo, m *checks.Manifest) *checks.Releases {
 	out := &checks.Releases{Tried: map[string]bool{}, Refused: map[string]string{}}
 	for _, pkg := range m.Packages {
-		if !published(pkg) {
-			continue
+		if !published(pkg) || pkg.PkgType == "docker" {
+			continue // images have no place for builds to try
 		}
 		reg, err := r.registry(repo, pkg)
 		switch {

@@ -16,6 +16,7 @@ import (
 	"github.com/dudesons/loktar/app/minihub"
 	"github.com/dudesons/loktar/app/minihub/minihubtest"
 	"github.com/dudesons/loktar/runner/docker/dockertest"
+	"github.com/dudesons/loktar/runner/publish/publishtest"
 )
 
 func TestMain(m *testing.M) {
@@ -55,6 +56,7 @@ func tell(t *testing.T, pattern string) {
 					"pypi": w.pypi, "s3": w.s3, "fetch": w.fetchObject, "jdk": w.jdk, "expand": w.expand, "checksum": w.checksum,
 					"buttons": w.buttons, "answered": w.answered, "refused": w.refused, "blocked": w.blocked, "comments": w.comments,
 					"tagged": w.tagged, "notes": w.notes, "released": w.released,
+					"registry": w.registry, "image": w.pulled, "tags": w.tags, "engine": w.engineHas,
 					"running": w.running, "hub": w.outage, "delivered": w.delivered,
 				},
 			})
@@ -92,9 +94,10 @@ type world struct {
 	head   string
 	past   []int64 // ids of check runs that a re-run made old
 	forked *minihub.Repo
-	said   int64       // the comment that was made last
-	seen   string      // a head that `old` remembered
-	kept   int64       // a check run that `remember` remembered
+	said   int64  // the comment that was made last
+	seen   string // a head that `old` remembered
+	kept   int64  // a check run that `remember` remembered
+	images publishtest.Registry
 	dark   atomic.Bool // GitHub's REST API is down
 	aside  corner      // what `swap` changes for what is looked at
 	bucket *s3.Client  // of the story's S3 server

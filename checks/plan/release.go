@@ -93,11 +93,21 @@ func nested(dir string, packages []checks.Package) []string {
 
 func within(dir, of string) bool { return of == "." || dir == of || strings.HasPrefix(dir, of+"/") }
 
-// refuse warns of packages that would be published and may not be.
+// refuse warns of packages that would be published and may not be: once of all
+// that have the same reason.
 func refuse(p *checks.Plan, why map[string]string) {
+	alike := map[string][]string{}
 	for _, name := range slices.Sorted(maps.Keys(why)) {
+		alike[why[name]] = append(alike[why[name]], name)
+	}
+	first := func(a, b string) int { return strings.Compare(alike[a][0], alike[b][0]) }
+	for _, reason := range slices.SortedFunc(maps.Keys(alike), first) {
+		are := " is"
+		if len(alike[reason]) > 1 {
+			are = " are"
+		}
 		if len(p.Warnings) < maxWarnings {
-			p.Warnings = append(p.Warnings, markdown.Plain(name+" is not published: "+why[name], maxWarning))
+			p.Warnings = append(p.Warnings, markdown.Plain(someOf(alike[reason])+are+" not published: "+reason, maxWarning))
 		}
 	}
 }

@@ -148,3 +148,16 @@ func TestTries(t *testing.T) {
 		t.Errorf("warnings %q", p.Warnings)
 	}
 }
+
+// Who has a package of a kind that goes nowhere here hears so once.
+func TestRefusedAlike(t *testing.T) {
+	m := manifest(pkg("a"), pkg("b"), pkg("c"), pkg("d"))
+	ch := change(m, "a/x")
+	ch.Releases = &checks.Releases{Keys: map[string]string{}, Last: map[string]string{},
+		Refused: map[string]string{"d": "There is none.", "c": "Its name is taken.", "b": "There is none.", "a": "There is none."}}
+	p := mustMake(t, checks.Event{Kind: checks.EventPush, HeadSHA: "abc", Push: &checks.Push{Ref: "refs/heads/main", After: "abc"}}, ch)
+	want := []string{"a, b, d are not published: There is none.", "c is not published: Its name is taken."}
+	if d := cmp.Diff(want, p.Warnings); d != "" {
+		t.Error(d)
+	}
+}

@@ -305,6 +305,9 @@ func (s *Sandbox) leave(name string, removed bool) {
 	s.owed = s.owed || !removed
 }
 
+// Engine is the engine's client, for what is no job. It is closed with s.
+func (s *Sandbox) Engine() *client.Client { return s.engine }
+
 // Close removes what was kept between jobs. Call it when no Run is under way.
 func (s *Sandbox) Close() error {
 	ctx, cancel := context.WithTimeout(s.logged(context.Background()), 30*time.Second)

@@ -213,7 +213,9 @@ func (p *progress) read(r io.Reader) error {
 			p.write(message.Error + "\n")
 			return &buildError{message.Error}
 		}
-		p.write(message.Stream)
+		if !strings.Contains(message.Stream, " tagged "+keptRepo+":") { // a name of ours alone
+			p.write(message.Stream)
+		}
 		if message.Status != "" && !strings.Contains(message.Status, "ing") {
 			p.write(strings.TrimSpace(message.ID+" "+message.Status) + "\n")
 		}
