@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 
@@ -41,13 +40,8 @@ func TestReleaseSurvivesDeath(t *testing.T) {
 	}
 }
 
-// The App may make tags, and the package asks for a tag and a release.
-var writing = map[string]string{"metadata": "read", "checks": "write", "contents": "write", "pull_requests": "read", "merge_queues": "read"}
-
-const announced = `{"git_tag": "v{{.Version}}", "github_release": true, `
-
 func testDeaths(t *testing.T, p place) {
-	w := &crashWorld{t: t, place: p, hub: minihubtest.StartWith(t, minihubtest.Options{Hub: minihub.Options{Permissions: writing}}), data: t.TempDir()}
+	w := &crashWorld{t: t, place: p, hub: minihubtest.Start(t), data: t.TempDir()}
 	toll := &tollGate{}
 	if p.target != "" {
 		to, err := url.Parse(p.target)
@@ -65,7 +59,7 @@ func testDeaths(t *testing.T, p place) {
 	w.configure()
 	w.start()
 	w.repo = w.hub.Repo("acme", "pets", map[string]string{"loktar.json": fmt.Sprintf(
-		`{"packages": [{"pkg_name": "lib", "pkg_type": %q, "test_type": "no-test", "artifacts": ["dist/*.whl", "dist/*.tar.gz", "dist/*.jar", "dist/*.txt"], "build_info": %s}]}`, p.pkgType, strings.Replace(p.info, "{", announced, 1))})
+		`{"packages": [{"pkg_name": "lib", "pkg_type": %q, "test_type": "no-test", "artifacts": ["dist/*.whl", "dist/*.tar.gz", "dist/*.jar", "dist/*.txt"], "build_info": %s}]}`, p.pkgType, p.info)})
 
 	// The first is published in peace, which tells how many requests it takes.
 	toll.set(0, false, nil)
@@ -74,7 +68,7 @@ func testDeaths(t *testing.T, p place) {
 	if (len(requests) == 0) != (p.target == "") {
 		t.Fatalf("publishing took the requests %v", requests)
 	}
-	deaths := []string{"highest", "reserved", "building", "built", "kept", "opened", "opened again", "uploaded", "announced", "published"}
+	deaths := []string{"highest", "reserved", "building", "built", "kept", "opened", "opened again", "uploaded", "published"}
 	for _, step := range deaths {
 		w.child.arm(step)
 		sha := w.commit()
@@ -116,7 +110,7 @@ type crashWorld struct {
 func (w *crashWorld) configure() {
 	w.config = filepath.Join(w.t.TempDir(), "loktar.yml")
 	text := fmt.Sprintf("listen: 127.0.0.1:0\ndata_dir: %s\ngithub: {url: %q, app_id: %d, private_key_file: %s, webhook_secret: secret}\nrunner: {slots: 2}\nregistries:\n  place: {%s, repositories: [acme/pets]}\n",
-		w.data, w.hub.URL(), w.hub.App().ID(), w.hub.KeyFile(), w.place.settings(w.url))
+		w.data, w.hub.URL(), w.hub.App().ID(), w.hub.KeyFile(), w.place.settings(w.url, secretFile(w.t, w.place.secret)))
 	if err := os.WriteFile(w.config, []byte(text), 0o600); err != nil {
 		w.t.Fatal(err)
 	}
@@ -146,12 +140,6 @@ func (w *crashWorld) published(sha string) {
 	})
 	if own.Conclusion != "success" || all.Conclusion != "success" {
 		w.t.Fatalf("version %d: %s %s %s", w.commits, own.Conclusion, own.Title, own.Summary)
-	}
-	if at, err := w.repo.TagAt(w.t.Context(), "v"+strconv.Itoa(w.commits)); at != sha || err != nil {
-		w.t.Errorf("tag v%d is at %q, %v", w.commits, at, err)
-	}
-	if releases := w.hub.Releases("acme/pets"); len(releases) != w.commits || !strings.Contains(releases[w.commits-1].Body, "- Update (acme, ") {
-		w.t.Errorf("after %d commits the releases are %+v", w.commits, releases)
 	}
 	files := w.place.files(w.t)
 	if len(files) != w.commits {

@@ -22,7 +22,8 @@ type place struct {
 	pkgType  string
 	info     string // the package's build_info
 	target   string // its URL; empty where it has none
-	settings func(url string) string
+	secret   string // what opens it
+	settings func(url, secretFile string) string
 	files    func(t testing.TB) map[string]map[string][]byte // PACKAGE VERSION -> file -> content
 }
 
@@ -32,7 +33,7 @@ func filePlace(t testing.TB) place {
 	dir := filepath.Join(t.TempDir(), "archives")
 	return place{
 		kind: "file", pkgType: "file", info: `{"storage_type": "file"}`,
-		settings: func(string) string { return "type: file, path: " + dir },
+		settings: func(string, string) string { return "type: file, path: " + dir },
 		files:    func(t testing.TB) map[string]map[string][]byte { return stored(t, filepath.Join(dir, "files", "prod")) },
 	}
 }
@@ -40,10 +41,9 @@ func filePlace(t testing.TB) place {
 func s3Place(t testing.TB) place {
 	server := blobtest.StartS3(t)
 	server.MakeBucket(t, "artifacts")
-	key := secretFile(t, server.Secret)
 	return place{
-		kind: "s3", pkgType: "jar", info: `{"storage_type": "s3"}`, target: server.Endpoint,
-		settings: func(url string) string {
+		secret: server.Secret, kind: "s3", pkgType: "jar", info: `{"storage_type": "s3"}`, target: server.Endpoint,
+		settings: func(url, key string) string {
 			return fmt.Sprintf("type: s3, endpoint: %q, bucket: artifacts, path_style: true, access_key: %s, secret_key_file: %s", url, server.Access, key)
 		},
 		files: func(t testing.TB) map[string]map[string][]byte {
@@ -54,10 +54,9 @@ func s3Place(t testing.TB) place {
 
 func pypiPlace(t testing.TB) place {
 	index := publishtest.StartPyPI(t, publishtest.Ways{Username: "ci", Password: registryPassword})
-	key := secretFile(t, registryPassword)
 	return place{
-		kind: "pypi", pkgType: "whl", info: `{"registry_type": "pypi"}`, target: strings.TrimSuffix(index.URL, "/simple/"),
-		settings: func(url string) string {
+		secret: registryPassword, kind: "pypi", pkgType: "whl", info: `{"registry_type": "pypi"}`, target: strings.TrimSuffix(index.URL, "/simple/"),
+		settings: func(url, key string) string {
 			return fmt.Sprintf("type: pypi, url: %q, username: ci, password_file: %s", url+"/simple/", key)
 		},
 		files: func(t testing.TB) map[string]map[string][]byte {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/dudesons/loktar/checks"
 	"github.com/dudesons/loktar/runner/publish"
@@ -172,11 +173,18 @@ func TestPyPIFaults(t *testing.T) {
 		"down": {publishtest.Down, checks.KindUnavailable}, "error": {publishtest.Error, checks.KindUnavailable},
 		"busy": {publishtest.Busy, checks.KindUnavailable}, "deny": {publishtest.Deny, checks.KindConfig},
 		"broken": {publishtest.Broken, checks.KindUnavailable}, "lost": {publishtest.Lost, checks.KindUnavailable},
+		"cut": {publishtest.Cut, checks.KindUnavailable}, "hanging": {publishtest.Hanging, checks.KindUnavailable},
+		"large": {http.StatusRequestEntityTooLarge, checks.KindRefused}, "full": {http.StatusInsufficientStorage, checks.KindUnavailable},
+		"there, it says": {http.StatusConflict, checks.KindUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			index := publishtest.StartPyPI(t, publishtest.Ways{})
 			proxy := publishtest.StartProxy(t, strings.TrimSuffix(index.URL, "/simple/"))
-			p := publish.NewPyPI(publish.PyPIOptions{Index: proxy.URL + "/simple/", Credentials: credentials("me", secret)})
+			o := publish.PyPIOptions{Index: proxy.URL + "/simple/", Credentials: credentials("me", secret)}
+			if tt.fault == publishtest.Hanging {
+				o.Transport = &http.Transport{ResponseHeaderTimeout: 200 * time.Millisecond, DisableKeepAlives: true}
+			}
+			p := publish.NewPyPI(o)
 			r := wheelRelease("", "5", wheel)
 			proxy.Once(tt.fault, func(r *http.Request) bool { return r.Method == http.MethodPost })
 			_, err := p.Publish(t.Context(), r)

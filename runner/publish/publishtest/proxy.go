@@ -11,7 +11,8 @@ import (
 	"testing"
 )
 
-// Fault is what a Proxy does to a request.
+// Fault is what a Proxy does to a request. One of 400 and more is the status
+// that it answers with.
 type Fault int
 
 // The faults.
@@ -22,6 +23,7 @@ const (
 	Busy          // status 429, to come again after 7 s
 	Deny          // status 403
 	Broken        // status 500 after half of the body was read
+	Cut           // the connection ends after half of the body was read
 	Lost          // the request is carried out, and the connection ends before its answer
 	Hanging       // no answer until the client gives up, another fault is set or the test ends
 )
@@ -75,7 +77,15 @@ func StartProxy(t testing.TB, target string) *Proxy {
 			case <-ended:
 			}
 			panic(http.ErrAbortHandler)
+		case Cut:
+			_, _ = io.CopyN(io.Discard, r.Body, r.ContentLength/2+1)
+			panic(http.ErrAbortHandler)
 		default:
+			if fault >= http.StatusBadRequest {
+				_, _ = io.Copy(io.Discard, r.Body)
+				http.Error(w, "no", int(fault))
+				return
+			}
 			forward.ServeHTTP(w, r)
 		}
 	}))
