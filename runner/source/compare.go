@@ -16,7 +16,11 @@ func (s *Source) compare(ctx context.Context, c comparison) (Loaded, error) {
 	m := s.mirror(c.repo)
 	// What was loaded is read on after this returns.
 	outer := ctx
-	open := func() (*Objects, error) { return s.git.objects(outer, m.dir) }
+	open := func() (*Objects, error) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return m.read(outer)
+	}
 	ctx, done, err := m.use(ctx)
 	if err != nil {
 		return Loaded{}, err

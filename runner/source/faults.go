@@ -78,7 +78,7 @@ func fetchFault(err error, repo checks.Repo) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return checks.Errorf(checks.KindUnavailable, err, "Fetching %s took too long.", name)
 	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, errForgotten) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, errForgotten) || errors.Is(err, errNoRoom) {
 		return err
 	}
 	switch faultOf(err) {

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,6 +56,9 @@ func (s *Source) fetch(ctx context.Context, m *mirror, w want) (tip string, err 
 			return "", fmt.Errorf("fetch: %q is not a commit id", sha)
 		}
 	}
+	if err := s.room.make(ctx); err != nil {
+		return "", err
+	}
 	if err := m.lock(ctx); err != nil {
 		return "", err
 	}
@@ -61,7 +66,8 @@ func (s *Source) fetch(ctx context.Context, m *mirror, w want) (tip string, err 
 	ctx, cancel := context.WithTimeout(ctx, s.opts.FetchTimeout)
 	defer cancel()
 	tip, err = s.fetchLocked(ctx, m, w)
-	if broken(err) {
+	if broken(err) || err == nil && s.room.outgrown(m) {
+		// A mirror may have outgrown the bound by what nobody needs any more.
 		if err := m.recreate(ctx); err != nil {
 			return "", err
 		}
@@ -69,6 +75,9 @@ func (s *Source) fetch(ctx context.Context, m *mirror, w want) (tip string, err 
 	}
 	if errors.Is(err, context.DeadlineExceeded) && checks.KindOf(err) == checks.KindInternal {
 		err = fetchFault(err, w.repo)
+	}
+	if err == nil {
+		err = s.room.fetched(ctx, m, w.repo)
 	}
 	if err != nil {
 		return "", fmt.Errorf("fetch %s: %w", w.repo.FullName(), err)
@@ -141,13 +150,14 @@ func (m *mirror) missing(ctx context.Context, shas []string) ([]string, error) {
 // fetcher runs git fetch with one token.
 type fetcher struct {
 	m       *mirror
+	repo    checks.Repo
 	url     string
 	config  []setting
 	secrets []string
 }
 
 func (s *Source) newFetcher(ctx context.Context, m *mirror, w want) (*fetcher, error) {
-	f := &fetcher{m: m, url: s.opts.URL(w.repo)}
+	f := &fetcher{m: m, repo: w.repo, url: s.opts.URL(w.repo)}
 	if u, err := url.Parse(f.url); err != nil || u.User != nil || u.Scheme == "" {
 		return nil, checks.Errorf(checks.KindConfig, nil, "The address of %s is not one that git may use. Check github.url in the configuration.", w.repo.FullName())
 	}
@@ -218,8 +228,31 @@ func (f *fetcher) fetch(ctx context.Context, prune string, specs []string) error
 		args = append(args, "--unshallow")
 	}
 	args = append(append(args, "--end-of-options", f.url), specs...)
-	_, err := f.m.src.git.run(ctx, call{dir: f.m.dir, args: args, config: f.config, secrets: f.secrets})
+	most, why := f.m.src.room.limit(f.repo)
+	_, err := f.m.src.git.run(ctx, call{dir: f.m.dir, args: args, config: f.config, secrets: f.secrets, most: most})
+	if err != nil && most > 0 && ctx.Err() == nil {
+		if met, dropped := f.m.dropHalves(most); met {
+			return errors.Join(why, errNoRoom, err, dropped)
+		}
+	}
 	return err
+}
+
+// errNoRoom says that what was fetched is larger than there is room for.
+var errNoRoom = errors.New("there is no room for what was fetched")
+
+// dropHalves removes packs that a fetch did not bring to their end, and tells
+// whether one met the bound of its size: git does not say so. The caller has
+// the turn.
+func (m *mirror) dropHalves(most int64) (met bool, err error) {
+	halves, err := filepath.Glob(filepath.Join(m.dir, "objects", "pack", "tmp_pack_*"))
+	for _, name := range halves {
+		if info, err := os.Stat(name); err == nil && info.Size() >= most {
+			met = true
+		}
+		err = errors.Join(err, os.Remove(name))
+	}
+	return met, err
 }
 
 // refKey makes one path element of a branch's name.

@@ -45,6 +45,19 @@ type user struct{ cancel context.CancelCauseFunc }
 // when the repository is forgotten. Until an eviction is over, use waits; so
 // who uses the mirror does not ask again.
 func (m *mirror) use(ctx context.Context) (_ context.Context, done func(), err error) {
+	inside, leave, err := m.join(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	m.touch()
+	return inside, func() {
+		m.touch()
+		leave()
+	}, nil
+}
+
+// join is use for who does not count as a reason to keep the mirror.
+func (m *mirror) join(ctx context.Context) (_ context.Context, done func(), err error) {
 	if err := m.enter(ctx); err != nil {
 		return nil, nil, err
 	}

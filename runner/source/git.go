@@ -79,6 +79,7 @@ type call struct {
 	max     int      // of standard output, in bytes; 0 means maxOutput
 	secrets []string // never shown in an error
 	umask   bool     // write files with umask 022 whatever ours is
+	most    int64    // of each file that is written, in bytes; 0 is no bound
 }
 
 // gitError is a git process that ended badly.
@@ -118,8 +119,15 @@ func (g *git) command(ctx context.Context, c call) *exec.Cmd {
 		args = append([]string{"--git-dir=" + c.dir}, args...)
 	}
 	cmd := exec.CommandContext(ctx, g.bin, args...)
+	before := ""
 	if c.umask {
-		cmd = exec.CommandContext(ctx, "/bin/sh", append([]string{"-c", `umask 022 && exec "$0" "$@"`, g.bin}, args...)...)
+		before = "umask 022 && "
+	}
+	if c.most > 0 {
+		before += "ulimit -f " + strconv.FormatInt(c.most/512+1, 10) + " && " // POSIX counts blocks of 512 bytes
+	}
+	if before != "" {
+		cmd = exec.CommandContext(ctx, "/bin/sh", append([]string{"-c", before + `exec "$0" "$@"`, g.bin}, args...)...)
 	}
 	cmd.Env = append(append([]string{}, g.env...), c.env...)
 	n := 0

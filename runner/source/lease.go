@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/dudesons/loktar/checks"
 )
@@ -68,8 +69,9 @@ type folder struct {
 	gaps *gaps
 	err  error
 
-	refs    int  // under worktrees.mu
-	dropped bool // under worktrees.mu: nobody will use it any more
+	refs    int       // under worktrees.mu
+	since   time.Time // when it became idle; under worktrees.mu
+	dropped bool      // under worktrees.mu: nobody will use it any more
 }
 
 type treeKey struct {
@@ -213,6 +215,7 @@ func (w *worktrees) settle(f *folder) {
 		w.remove(f)
 		return
 	}
+	f.since = w.src.now()
 	w.idle = append(w.idle, f)
 	for len(w.idle) > w.maxIdle {
 		oldest := w.idle[0]
@@ -238,6 +241,46 @@ func (w *worktrees) drop(repo int64) {
 			w.settle(f)
 		}
 	}
+}
+
+// victims are the idle folders.
+func (w *worktrees) victims() (list []victim) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, f := range w.idle {
+		list = append(list, victim{used: f.since, dir: f.dir, remove: func() (bool, error) { return w.giveUp(f), nil }})
+	}
+	return list
+}
+
+// giveUp removes a folder unless somebody leased it meanwhile.
+func (w *worktrees) giveUp(f *folder) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !slices.Contains(w.idle, f) {
+		return false
+	}
+	w.unidle(f)
+	w.forget(f)
+	w.remove(f)
+	return true
+}
+
+// inUse are the repositories with leased folders, and when one became idle
+// last of each.
+func (w *worktrees) inUse() (leased map[int64]bool, last map[int64]time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	leased, last = map[int64]bool{}, map[int64]time.Time{}
+	for key, f := range w.byTree {
+		if f.refs > 0 {
+			leased[key.repo] = true
+		}
+		if f.since.After(last[key.repo]) {
+			last[key.repo] = f.since
+		}
+	}
+	return leased, last
 }
 
 // remove takes a folder that nobody uses away. An error stays with the trash.
@@ -276,8 +319,14 @@ func (w *worktrees) fillFrom(ctx context.Context, m *mirror, repo checks.Repo, f
 			return err
 		}
 	}
+	if err := w.src.room.make(ctx); err != nil {
+		return err
+	}
 	err := m.checkout(ctx, f, f.key.tree)
-	if err == nil || ctx.Err() != nil {
+	if err == nil {
+		return w.src.room.filled(ctx, f.dir, repo)
+	}
+	if ctx.Err() != nil {
 		return err
 	}
 	m.distrust()

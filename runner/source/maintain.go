@@ -15,8 +15,8 @@ import (
 )
 
 // Maintain lets go of commits and trees that were not used for Options.Keep,
-// forgets repositories of which nothing is left then, and packs mirrors that
-// need it. So the code of a repository that the App lost goes from the disk,
+// forgets repositories of which nothing is left then, packs mirrors that
+// need it, and keeps to Options.MaxSize and MinFree. So the code of a repository that the App lost goes from the disk,
 // also when nobody told of the loss. It may take minutes and may run beside
 // everything else; call it once a day or so. A mirror that fails does not keep
 // the others from their turn.
@@ -39,12 +39,16 @@ func (s *Source) Maintain(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("maintain mirror %d: %w", id, err))
 		}
 	}
+	s.room.measureAll()
+	if err := s.room.make(ctx); err != nil {
+		errs = append(errs, err)
+	}
 	return errors.Join(errs...)
 }
 
 // maintain reports whether nothing of the mirror was used for so long.
 func (m *mirror) maintain(ctx context.Context) (unused bool, err error) {
-	ctx, done, err := m.use(ctx)
+	ctx, done, err := m.join(ctx)
 	if err != nil {
 		return false, err
 	}

@@ -40,6 +40,7 @@ type mirror struct {
 	// them is gone; evicting is closed when new ones may come. Both are nil
 	// when nobody waits for that.
 	users            map[*user]bool
+	readers          int // open Objects
 	unused, evicting chan struct{}
 }
 

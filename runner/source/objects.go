@@ -32,6 +32,8 @@ type Objects struct {
 	cmd   *exec.Cmd
 	errs  *bounded
 	stop  func() bool
+	// release, when set, tells the mirror that it is not read any more.
+	release func()
 
 	mu     sync.Mutex
 	in     io.WriteCloser
@@ -53,10 +55,30 @@ func (e *TooLargeError) Error() string {
 // without a mirror is an error of checks.KindNotFound.
 func (s *Source) Objects(ctx context.Context, repo checks.Repo) (*Objects, error) {
 	m := s.mirror(repo)
+	if err := m.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer m.mu.Unlock()
 	if !m.exists() {
 		return nil, noMirror(repo)
 	}
-	return s.git.objects(ctx, m.dir)
+	return m.read(ctx)
+}
+
+// read opens a reader that keeps the mirror from being removed to make room.
+// m.mu is held.
+func (m *mirror) read(ctx context.Context) (*Objects, error) {
+	o, err := m.src.git.objects(ctx, m.dir)
+	if err != nil {
+		return nil, err
+	}
+	m.readers++
+	o.release = sync.OnceFunc(func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.readers--
+	})
+	return o, nil
 }
 
 func (g *git) objects(ctx context.Context, dir string) (*Objects, error) {
@@ -167,6 +189,9 @@ func (o *Objects) tree(id string) (oid string, entries []Entry, err error) {
 
 // Close ends the process and waits for it.
 func (o *Objects) Close() error {
+	if o.release != nil {
+		o.release()
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.broken != nil {

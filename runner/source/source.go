@@ -44,6 +44,13 @@ type Options struct {
 	// Keep is how long fetched commits and merged trees are kept at least
 	// after they were last used; zero means 30 days.
 	Keep time.Duration
+	// MaxSize bounds mirrors and worktrees together, in bytes; zero is no
+	// bound. What was not used for the longest goes first, what is in use
+	// stays, and a repository that is larger alone is refused.
+	MaxSize int64
+	// MinFree is how many bytes of the disk stay free as far as that can be
+	// had by removing the same; zero is none.
+	MinFree int64
 }
 
 // Source holds the mirrors and worktrees beneath one folder. All its methods
@@ -58,6 +65,7 @@ type Source struct {
 	mirrors map[int64]*mirror
 
 	trees *worktrees
+	room  *room
 }
 
 // New makes a Source on o.Dir. It removes what an earlier process left there:
@@ -116,6 +124,7 @@ func New(o Options) (*Source, error) {
 		return nil, err
 	}
 	s.trees = newWorktrees(s, filepath.Join(dir, "worktrees"), max(o.IdleTrees, 0))
+	s.room = newRoom(s)
 	return s, nil
 }
 

@@ -64,6 +64,9 @@ func (t *trash) remove(path string) {
 	})
 }
 
+// size is what is still to be removed, in bytes.
+func (t *trash) size() int64 { return sizeOf(t.dir) }
+
 // report keeps an error, if any, for who waits.
 func (t *trash) report(err error) {
 	if err == nil {
