@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -40,8 +41,13 @@ func TestReleaseSurvivesDeath(t *testing.T) {
 	}
 }
 
+// The App may make tags, and the package asks for a tag and a release.
+var writing = map[string]string{"metadata": "read", "checks": "write", "contents": "write", "pull_requests": "read", "merge_queues": "read"}
+
+const announced = `{"git_tag": "v{{.Version}}", "github_release": true, `
+
 func testDeaths(t *testing.T, p place) {
-	w := &crashWorld{t: t, place: p, hub: minihubtest.Start(t), data: t.TempDir()}
+	w := &crashWorld{t: t, place: p, hub: minihubtest.StartWith(t, minihubtest.Options{Hub: minihub.Options{Permissions: writing}}), data: t.TempDir()}
 	toll := &tollGate{}
 	if p.target != "" {
 		to, err := url.Parse(p.target)
@@ -59,7 +65,7 @@ func testDeaths(t *testing.T, p place) {
 	w.configure()
 	w.start()
 	w.repo = w.hub.Repo("acme", "pets", map[string]string{"loktar.json": fmt.Sprintf(
-		`{"packages": [{"pkg_name": "lib", "pkg_type": %q, "test_type": "no-test", "artifacts": ["dist/*.whl", "dist/*.tar.gz", "dist/*.jar", "dist/*.txt"], "build_info": %s}]}`, p.pkgType, p.info)})
+		`{"packages": [{"pkg_name": "lib", "pkg_type": %q, "test_type": "no-test", "artifacts": ["dist/*.whl", "dist/*.tar.gz", "dist/*.jar", "dist/*.txt"], "build_info": %s}]}`, p.pkgType, strings.Replace(p.info, "{", announced, 1))})
 
 	// The first is published in peace, which tells how many requests it takes.
 	toll.set(0, false, nil)
@@ -68,7 +74,7 @@ func testDeaths(t *testing.T, p place) {
 	if (len(requests) == 0) != (p.target == "") {
 		t.Fatalf("publishing took the requests %v", requests)
 	}
-	deaths := []string{"highest", "reserved", "building", "built", "kept", "opened", "opened again", "uploaded", "published"}
+	deaths := []string{"highest", "reserved", "building", "built", "kept", "opened", "opened again", "uploaded", "announced", "published"}
 	for _, step := range deaths {
 		w.child.arm(step)
 		sha := w.commit()
@@ -140,6 +146,12 @@ func (w *crashWorld) published(sha string) {
 	})
 	if own.Conclusion != "success" || all.Conclusion != "success" {
 		w.t.Fatalf("version %d: %s %s %s", w.commits, own.Conclusion, own.Title, own.Summary)
+	}
+	if at, err := w.repo.TagAt(w.t.Context(), "v"+strconv.Itoa(w.commits)); at != sha || err != nil {
+		w.t.Errorf("tag v%d is at %q, %v", w.commits, at, err)
+	}
+	if releases := w.hub.Releases("acme/pets"); len(releases) != w.commits || !strings.Contains(releases[w.commits-1].Body, "- Update (acme, ") {
+		w.t.Errorf("after %d commits the releases are %+v", w.commits, releases)
 	}
 	files := w.place.files(w.t)
 	if len(files) != w.commits {
