@@ -211,7 +211,9 @@ func (s *Server) close() {
 		s.listener.Close()
 	}
 	if s.kept != nil {
-		s.kept.close()
+		if err := s.kept.close(); err != nil {
+			s.log.Error().Err(err).Msg("close the folder of artifacts")
+		}
 	}
 	if s.store != nil {
 		if err := s.store.Close(); err != nil {

@@ -15,3 +15,6 @@ func Rig(s *Server, sandbox runner.Sandbox, at func(step string)) {
 	s.jobs.release.runner, s.jobs.release.at = s.jobs.Runner, at
 	s.jobs.reaped = true
 }
+
+// KeepOf is what the server keeps the files of tests with.
+func KeepOf(s *Server) runner.Keep { return s.kept.keep }

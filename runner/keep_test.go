@@ -158,7 +158,9 @@ func TestRunKeepsNothing(t *testing.T) {
 		pkg  checks.Package
 		keep runner.Keep
 	}{
-		"no globs":  {checks.Package{}, func(context.Context, checks.Repo, func() (io.ReadCloser, error)) (string, error) { return "", fs.ErrInvalid }},
+		"no globs": {checks.Package{}, func(context.Context, checks.Repo, func() (io.ReadCloser, error)) (string, error) {
+			return "", fs.ErrInvalid
+		}},
 		"no keeper": {checks.Package{Reports: []string{"*"}}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -322,7 +322,7 @@ func TestProxyWaits(t *testing.T) {
 	for tick := time.NewTicker(10 * time.Millisecond); ; {
 		if _, err := io.CopyN(&got, res.Body, 256<<10); err != nil {
 			tick.Stop()
-			if err != io.EOF {
+			if !errors.Is(err, io.EOF) {
 				t.Fatalf("after %d bytes: %v", got.Len(), err)
 			}
 			break
