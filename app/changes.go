@@ -33,7 +33,7 @@ func openSource(cfg configs.Config, hub *github.App) (*source.Source, error) {
 	return source.New(source.Options{
 		Dir:   filepath.Join(cfg.DataDir, "git"),
 		URL:   func(r checks.Repo) string { return cfg.GitURL(r.Owner, r.Name) },
-		Token: hub.CloneToken,
+		Token: hub.CloneToken, MaxSize: cfg.Git.MaxSize.Bytes(), MinFree: cfg.Git.MinFree.Bytes(),
 	})
 }
 

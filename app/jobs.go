@@ -76,6 +76,7 @@ func recorded(kept *store.Store, run, image string) string {
 // Ready is nil when jobs can be started: the engine answers, and nothing of
 // an earlier process is left there.
 func (j *jobs) Ready(ctx context.Context) error {
+	ctx = j.log.WithContext(ctx) // the sandbox tells once how jobs get their files
 	if err := j.Runner.Ready(ctx); err != nil {
 		return err
 	}

@@ -32,6 +32,7 @@ type Config struct {
 	// stand in the options of an overlay mount.
 	DataDir string
 	GitHub  GitHub
+	Git     Git
 	Runner  Runner
 	// Events is what counts for a repository that nothing more is said of;
 	// EventsOf is what counts for one.

@@ -45,6 +45,8 @@ var keys = []key{
 	{name: "github.private_key_file", set: setPrivateKeyFile},
 	{name: "github.webhook_secret", secret: true, set: setWebhookSecret},
 	{name: "github.webhook_secret_file", set: setWebhookSecretFile},
+	{name: "git.max_size", fallback: always("100GiB"), set: setGitMaxSize},
+	{name: "git.min_free", fallback: always("1GiB"), set: setGitMinFree},
 	{name: "runner.slots", fallback: cpus, set: setSlots},
 	{name: "runner.image", fallback: always("loktar/base"), set: setImage},
 	{name: "runner.memory", fallback: always("4GiB"), set: setMemory},

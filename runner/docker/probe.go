@@ -101,7 +101,8 @@ func (s *Sandbox) probe(ctx context.Context) (why, err error) {
 		stop()
 		select { // or who waits would for ever
 		case <-ended:
-		case <-failed:
+		case stopped := <-failed:
+			zerolog.Ctx(ctx).Debug().Err(stopped).Msg("nothing more to wait for")
 		}
 		if strings.Contains(err.Error(), "mount") && checks.KindOf(fault(err, "")) != checks.KindUnavailable {
 			return fmt.Errorf("mount the overlay: %w", err), nil
