@@ -41,6 +41,7 @@ var arrows = []struct {
 	{"runner/source", []string{"checks"}, "git is an edge of its own"},
 	{"runner/docker", []string{"checks", "runner"}, "a sandbox implements the runner's interface"},
 	{"runner/docker/dockertest", nil, "a helper of tests"},
+	{"runner/sandboxtest", []string{"checks", "runner"}, "the suite knows the contract, and no implementation's insides"},
 	{"runner/publish", []string{"checks", "store/blob"}, "publishing brings the domain's artifacts to registries; storage is one of them"},
 	{"runner/publish/publishtest", nil, "stand-ins share no code with what is tested against them"},
 	{"app/webhook", []string{"checks"}, "siblings under app do not import one another: app joins them"},
