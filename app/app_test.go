@@ -19,7 +19,7 @@ import (
 )
 
 // config is a configuration by environment variables, with changes.
-func config(t *testing.T, changes ...string) configs.Config {
+func config(t testing.TB, changes ...string) configs.Config {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -68,7 +68,7 @@ func TestNewTellsWhatIsWrong(t *testing.T) {
 }
 
 // start runs a server until the test ends.
-func start(t *testing.T, cfg configs.Config) *app.Server {
+func start(t testing.TB, cfg configs.Config) *app.Server {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	s, err := app.New(ctx, cfg, zerolog.Nop(), "test")

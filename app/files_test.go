@@ -46,7 +46,7 @@ func fetch(t *testing.T, method, url string, headers ...string) (*http.Response,
 }
 
 // leave has a job of repository 7 that left files.
-func leave(t *testing.T, s *app.Server, files map[string]string) {
+func leave(t testing.TB, s *app.Server, files map[string]string) {
 	t.Helper()
 	repo := checks.Repo{ID: 7, Owner: "acme", Name: "pets"}
 	run := checks.Run{ID: "run1", Seq: 1, Repo: repo, HeadSHA: strings.Repeat("a", 40), Created: time.Now(), Finished: time.Now()}

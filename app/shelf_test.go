@@ -40,7 +40,7 @@ func buckets(t *testing.T) map[string]blob.Bucket {
 	return map[string]blob.Bucket{"folder": dir, "S3": s3}
 }
 
-func keysOf(t *testing.T, b blob.Bucket) []string {
+func listed(t *testing.T, b blob.Bucket) []string {
 	t.Helper()
 	list, err := b.List(t.Context(), "", "", 0)
 	if err != nil {
@@ -81,7 +81,7 @@ func TestShelf(t *testing.T) {
 			add(1, 1) // it is there
 			later = fresh + time.Minute
 			add(1, 2) // it is written anew
-			if got := keysOf(t, b); len(got) != 2 || got[0] != one.key() || got[1] != other.key() || !strings.HasPrefix(got[0], "repos/1/sha256/") {
+			if got := listed(t, b); len(got) != 2 || got[0] != one.key() || got[1] != other.key() || !strings.HasPrefix(got[0], "repos/1/sha256/") {
 				t.Fatalf("keys %q", got)
 			}
 			if _, err := b.Put(t.Context(), "repos/1/sha256/not/ours", strings.NewReader("x"), blob.PutOptions{}); err != nil {
@@ -106,7 +106,7 @@ func TestShelf(t *testing.T) {
 			letGo()
 			sweep(1)
 			sweep(0)
-			if got := keysOf(t, b); len(got) != 1 || got[0] != "repos/1/sha256/not/ours" {
+			if got := listed(t, b); len(got) != 1 || got[0] != "repos/1/sha256/not/ours" {
 				t.Errorf("left %q", got)
 			}
 		})
@@ -136,7 +136,7 @@ func TestShelfFaults(t *testing.T) {
 	if _, _, err := s.add(t.Context(), 1, func() (io.ReadCloser, error) { return nil, io.ErrUnexpectedEOF }); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("unreadable: %v", err)
 	}
-	if got := keysOf(t, dir); len(got) > 0 {
+	if got := listed(t, dir); len(got) > 0 {
 		t.Errorf("left %q", got)
 	}
 }
@@ -241,7 +241,7 @@ func TestRetention(t *testing.T) {
 	}{{day, 4, 2}, {3 * day, 3, 1}, {9 * day, 3, 1}, {11 * day, 2, 1}, {29 * day, 2, 1}, {31 * day, 0, 1}} {
 		a.at(step.after)
 		a.tidy(ctx)
-		if tests, built := keysOf(t, a.bucket), keysOf(t, a.built.bucket); len(tests) != step.tests || len(built) != step.built {
+		if tests, built := listed(t, a.bucket), listed(t, a.built.bucket); len(tests) != step.tests || len(built) != step.built {
 			t.Fatalf("after %s: %q and %q, want %d and %d", step.after, tests, built, step.tests, step.built)
 		}
 	}
@@ -249,7 +249,7 @@ func TestRetention(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.tidy(ctx)
-	if built := keysOf(t, a.built.bucket); len(built) != 0 {
+	if built := listed(t, a.built.bucket); len(built) != 0 {
 		t.Errorf("what is published stays: %q", built)
 	}
 }
