@@ -81,7 +81,7 @@ func (c *changes) Load(ctx context.Context, ev checks.Event) (checks.Change, err
 	err = c.dependencies(ctx, &loaded, &ch)
 	var all map[string]string
 	if err == nil && ch.Manifest != nil && ch.Tree != "" && (ev.Push != nil && c.releases != nil || c.prover != nil && reusable(ch.Manifest)) {
-		all, err = keysOf(&ch, loaded.Tree())
+		all, err = packageKeys(&ch, loaded.Tree())
 	}
 	if err == nil && all != nil && c.prover != nil {
 		err = c.prover.prove(ctx, ev, &ch, all)

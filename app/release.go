@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -124,6 +125,21 @@ func (r *releases) run(ctx context.Context, run checks.Run, job checks.Job) (che
 	if pkg.BuildInfo.Version, err = r.template(ctx, run, job); err != nil {
 		return r.owed(ctx, pkg, "", err)
 	}
+	for tries := 1; ; tries++ {
+		result, err := r.attempt(ctx, to, run, job, pkg, last)
+		if !publish.IsConflict(err) || tries == maxConflicts {
+			return result, err
+		}
+	}
+}
+
+// maxConflicts is how many versions are tried that others took meanwhile.
+const maxConflicts = 5
+
+// attempt publishes a package under the version that is reserved for its
+// state. An error that is a conflict says that somebody else has taken it in
+// the registry, and that the next one may be free.
+func (r *releases) attempt(ctx context.Context, to publish.Publisher, run checks.Run, job checks.Job, pkg checks.Package, last checks.Publication) (checks.Result, error) {
 	highest, err := to.Highest(ctx, pkg)
 	if err != nil {
 		return r.owed(ctx, pkg, "", err)
@@ -131,7 +147,7 @@ func (r *releases) run(ctx context.Context, run checks.Run, job checks.Job) (che
 	r.did("highest")
 	pub, err := r.reserve(ctx, run, job, pkg, last, highest)
 	if err != nil {
-		return checks.Result{}, err
+		return r.owed(ctx, pkg, "", err)
 	}
 	r.did("reserved")
 	of := publish.Release{Repo: run.Repo, Package: pkg, Version: pub.Version, Commit: pub.Commit, Branch: run.Push.Branch()}
@@ -147,6 +163,10 @@ func (r *releases) run(ctx context.Context, run checks.Run, job checks.Job) (che
 		of.Files = r.files(ctx, pub.Items)
 	}
 	done, err := to.Publish(ctx, of)
+	if publish.IsConflict(err) && numbered(pkg, pub) {
+		r.log.Warn().Err(err).Str("repo", run.Repo.FullName()).Str("package", pkg.Name).Str("version", pub.Version).Msg("somebody else took the version; the next one is tried")
+		return checks.Result{}, errors.Join(err, r.store.GiveUp(ctx, pub))
+	}
 	if err != nil {
 		return r.owed(ctx, pkg, pub.Version, err)
 	}
@@ -176,6 +196,16 @@ func (r *releases) reserve(ctx context.Context, run checks.Run, job checks.Job, 
 	}, highest, func(number int64) (string, error) {
 		return template.Version(publish.ValuesAt(number, now, run.HeadSHA))
 	})
+}
+
+// numbered reports whether another number makes another version of it.
+func numbered(pkg checks.Package, pub checks.Publication) bool {
+	template, err := publish.ParseTemplate(pkg.PkgType, pkg.BuildInfo.Version)
+	if err != nil {
+		return false
+	}
+	_, ok := template.Number(pub.Version)
+	return ok
 }
 
 // build runs the release steps and keeps what they made, or the image that the

@@ -62,8 +62,8 @@ func reusable(m *checks.Manifest) bool {
 	return false
 }
 
-// keysOf are the keys of all packages in the tree to test.
-func keysOf(ch *checks.Change, t *source.Tree) (map[string]string, error) {
+// packageKeys are the keys of all packages in the tree to test.
+func packageKeys(ch *checks.Change, t *source.Tree) (map[string]string, error) {
 	all, err := keys.Of(ch.Manifest, keyTree{t}, keys.Options{Links: ch.Links})
 	if err != nil {
 		return nil, fmt.Errorf("work out what packages are made of: %w", err)

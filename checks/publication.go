@@ -11,6 +11,9 @@ const (
 	// registry. It stays so until it is published; what is there may be looked
 	// up in the registry.
 	PublicationReserved PublicationState = "reserved"
+	// PublicationGivenUp: somebody else has the version in the registry. Its
+	// number is not used again, and its state is to get another.
+	PublicationGivenUp PublicationState = "given up"
 	// PublicationDone: the registry has it.
 	PublicationDone PublicationState = "done"
 )

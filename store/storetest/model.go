@@ -67,6 +67,7 @@ func testModel(t *testing.T, open Open) {
 			"answer":  m.answer,
 			"reserve": m.reserve,
 			"publish": m.publish,
+			"give up": m.giveUp,
 			"wait": func(t *rapid.T) {
 				m.clock.advance(time.Duration(rapid.IntRange(1, 3600).Draw(t, "seconds")) * time.Second)
 			},

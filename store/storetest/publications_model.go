@@ -47,7 +47,7 @@ func (m *modelTest) reserve(t *rapid.T) {
 	version := modelVersions[rapid.IntRange(0, len(modelVersions)-1).Draw(t, "version")]
 	got, err := m.s.Reserve(t.Context(), p, floor, version)
 	of := m.publications(p.Repo, p.Package)
-	if i := slices.IndexFunc(of, func(o *checks.Publication) bool { return o.Key == p.Key }); i >= 0 {
+	if i := slices.IndexFunc(of, holds(p.Key)); i >= 0 {
 		must(t, err)
 		same(t, "reserved again", got, *of[i])
 		return
@@ -72,6 +72,36 @@ func (m *modelTest) reserve(t *rapid.T) {
 	}
 }
 
+// holds finds the publication that has a key: of one that was given up the key
+// is free again.
+func holds(key string) func(*checks.Publication) bool {
+	return func(o *checks.Publication) bool { return o.Key == key && o.State != checks.PublicationGivenUp }
+}
+
+// giveUp draws a publication that is there, or one whose version is another.
+func (m *modelTest) giveUp(t *rapid.T) {
+	p := drawPublication(t)
+	p.Version = strconv.Itoa(rapid.IntRange(1, 9).Draw(t, "version"))
+	if len(m.pubs) > 0 && rapid.IntRange(0, 4).Draw(t, "known") > 0 {
+		of := rapid.SampledFrom(m.pubs).Draw(t, "of")
+		p.Repo, p.Package, p.Key, p.Version = of.Repo, of.Package, of.Key, of.Version
+	}
+	err := m.s.GiveUp(t.Context(), p)
+	of := m.publications(p.Repo, p.Package)
+	i := slices.IndexFunc(of, func(o *checks.Publication) bool { return o.Version == p.Version })
+	switch {
+	case i < 0:
+		wantKind(t, err, checks.KindNotFound)
+	case of[i].Key != p.Key:
+		wantKind(t, err, checks.KindRefused)
+	default:
+		must(t, err)
+		if of[i].State == checks.PublicationReserved {
+			of[i].State, of[i].Items = checks.PublicationGivenUp, nil
+		}
+	}
+}
+
 // publish draws a publication that is there, or one whose version is another.
 func (m *modelTest) publish(t *rapid.T) {
 	p := drawPublication(t)
@@ -83,7 +113,7 @@ func (m *modelTest) publish(t *rapid.T) {
 	p.Items = []checks.PublishedItem{{Name: "x", Size: rapid.Int64Range(0, 9).Draw(t, "size")}}
 	err := m.s.Published(t.Context(), p)
 	of := m.publications(p.Repo, p.Package)
-	i := slices.IndexFunc(of, func(o *checks.Publication) bool { return o.Key == p.Key })
+	i := slices.IndexFunc(of, holds(p.Key))
 	switch {
 	case i >= 0 && of[i].Version == p.Version:
 		must(t, err)

@@ -46,6 +46,7 @@ type Store interface {
 
 	Reserve(ctx context.Context, p checks.Publication, floor int64, version func(number int64) (string, error)) (checks.Publication, error)
 	Published(ctx context.Context, p checks.Publication) error
+	GiveUp(ctx context.Context, p checks.Publication) error
 	LastPublished(repo int64, pkg string) (p checks.Publication, found bool, err error)
 	Publications(repo int64, pkg string, limit int) ([]checks.Publication, error)
 	Owed(repo int64) ([]checks.Publication, error)
