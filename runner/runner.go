@@ -140,7 +140,7 @@ func (r *Runner) onLease(ctx context.Context, run checks.Run, job checks.Job, lo
 		}
 	}()
 	exit, err := r.o.Sandbox.Run(bounded, t, log)
-	if context.Cause(bounded) == errLogFull && (exit.Cancelled || errors.Is(err, context.Canceled)) {
+	if errors.Is(context.Cause(bounded), errLogFull) && (exit.Cancelled || errors.Is(err, context.Canceled)) {
 		exit.Cancelled, err = false, nil
 		exit.Exceeded = fmt.Sprintf("The job printed more than the %s that the server keeps of a log, and was ended. Have it print less, or the server's operator raise runner.log.", bytesText(log.limit))
 	}

@@ -99,6 +99,8 @@ type Options struct {
 
 	// noMount has tests read artifacts as a server does that may not mount.
 	noMount bool
+	// timed has benchmarks see where the time of jobs goes.
+	timed func(part string, took time.Duration)
 	// noOverlay has tests copy the tree for each job.
 	noOverlay bool
 }
@@ -254,6 +256,15 @@ func (s *Sandbox) look(ctx context.Context) (machine, error) {
 	s.firewall.announce(ctx)
 	s.machine = &machine{cpus: info.NCPU, memory: info.MemTotal, volatile: atLeast(info.KernelVersion, 5, 10)}
 	return *s.machine, nil
+}
+
+// timed notes how long a part of a job takes, up to the call of its result.
+func (s *Sandbox) timed(part string) (done func()) {
+	if s.o.timed == nil {
+		return func() {}
+	}
+	began := time.Now()
+	return func() { s.o.timed(part, time.Since(began)) }
 }
 
 // logged is ctx with a logger in it.

@@ -1,5 +1,12 @@
 package docker
 
+import "time"
+
+// Timed has a Sandbox tell how long each part of a job takes.
+func Timed(tell func(part string, took time.Duration)) func(*Options) {
+	return func(o *Options) { o.timed = tell }
+}
+
 // ThroughEngine has a Sandbox read artifacts through the engine alone.
 func ThroughEngine(o *Options) { o.noMount = true }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -91,9 +92,23 @@ func (f *firewall) rules() (v4, v6 string) {
 	return b.String(), fmt.Sprintf("*filter\n:%s - [0:0]\n-A %s -j REJECT\nCOMMIT\n", f.chain, f.chain)
 }
 
-// nameServers are those that the engine hands to containers, by their host's
-// own configuration.
+// engineConfig is where the engine's configuration usually is.
+const engineConfig = "/etc/docker/daemon.json"
+
+// nameServers are those that the engine asks for containers, by its own
+// configuration or else its host's.
 func nameServers() (found []netip.Addr) {
+	if text, err := os.ReadFile(engineConfig); err == nil {
+		var config struct {
+			DNS []string `json:"dns"`
+		}
+		_ = json.Unmarshal(text, &config) // the engine itself would not start with a wrong one
+		for _, server := range config.DNS {
+			if a, err := netip.ParseAddr(server); err == nil && a.Is4() {
+				found = append(found, a)
+			}
+		}
+	}
 	for _, file := range []string{"/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"} {
 		text, err := os.ReadFile(file)
 		if err != nil {

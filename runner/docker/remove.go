@@ -16,7 +16,9 @@ import (
 func (s *Sandbox) remove(ctx context.Context, j *job) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
 	defer cancel()
+	removed := s.timed("remove")
 	gone, whole := s.removeContainer(ctx, j.name)
+	removed()
 	if !gone {
 		return false // what may still be mounted stays
 	}
@@ -24,6 +26,7 @@ func (s *Sandbox) remove(ctx context.Context, j *job) bool {
 		err := s.engine.VolumeRemove(ctx, "loktar-"+j.name, true)
 		whole = err == nil || cerrdefs.IsNotFound(err)
 	}
+	defer s.timed("folder")()
 	if err := s.removeDir(ctx, j.name, j.image.id); err != nil {
 		zerolog.Ctx(ctx).Warn().Err(err).Str("job", j.task.Job.String()).Msg("job folder could not be removed; it will be later")
 		return false

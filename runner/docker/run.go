@@ -114,7 +114,9 @@ func (s *Sandbox) runOnce(ctx context.Context, t runner.Task, ref reference.Name
 	j.dir = filepath.Join(s.o.WorkDir, j.name)
 
 	if join {
+		borrowed := s.timed("holder")
 		j.holder = s.borrow(ctx, t.Network)
+		borrowed()
 		defer func() { holderDied = s.giveBack(ctx, j.holder, err != nil) }()
 	}
 	s.enter(j.name)
@@ -188,6 +190,7 @@ func (s *Sandbox) createOnce(ctx context.Context, j *job) (string, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
 	defer cancel()
+	defer s.timed("create")()
 	config, host := s.spec(j)
 	made, err := s.engine.ContainerCreate(ctx, config, host, nil, nil, "loktar-"+j.name)
 	return made.ID, err
@@ -197,10 +200,12 @@ func (s *Sandbox) createOnce(ctx context.Context, j *job) (string, error) {
 func (s *Sandbox) attend(ctx context.Context, j *job, id string, out runner.Output) (exit runner.Exit, started bool, err error) {
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
+	attached := s.timed("attach")
 	stream, err := s.engine.ContainerAttach(life, id, container.AttachOptions{Stream: true, Stdout: true, Stderr: true})
 	if err != nil {
 		return exit, false, fault(err, "attach to container")
 	}
+	attached()
 	p := newProgress(j.task, j.nonce, out)
 	drained := make(chan struct{})
 	go func() {
@@ -222,9 +227,11 @@ func (s *Sandbox) attend(ctx context.Context, j *job, id string, out runner.Outp
 		return exit, false, err
 	}
 	w := watch{sandbox: s, job: j, id: id, progress: p, out: out, brief: j.brief}
+	ran := s.timed("run")
 	m := s.startMeter(life, j, id)
 	code, err := w.untilEnd(ctx, life, ended, failed, m.exceeded)
 	m.stop()
+	ran()
 	finish()
 	if err != nil {
 		return exit, true, fault(err, "wait for container")
@@ -239,6 +246,7 @@ func (s *Sandbox) start(ctx context.Context, j *job, id string) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
 	defer cancel()
+	defer s.timed("start")()
 	err := s.engine.ContainerStart(ctx, id, container.StartOptions{})
 	if cerrdefs.IsNotFound(err) && strings.Contains(err.Error(), "network") {
 		s.lostNetwork(j.network)
@@ -264,7 +272,9 @@ func drain(stream types.HijackedResponse, drained <-chan struct{}) {
 func (s *Sandbox) account(ctx context.Context, w *watch, code int) (exit runner.Exit, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
+	inspected := s.timed("inspect")
 	seen, err := s.engine.ContainerInspect(ctx, w.id)
+	inspected()
 	if cerrdefs.IsNotFound(err) || err == nil && (seen.State.Status == container.StateRemoving || seen.State.Dead) {
 		return exit, checks.Errorf(checks.KindUnavailable, err, "Somebody removed the job's container from the Docker engine.")
 	}

@@ -14,11 +14,33 @@ import (
 // remove, with a job's limits, on the network none or on the engine's bridge.
 // It is the floor that benchmarks hold Loktar against.
 func BareJob(ctx context.Context, engine *client.Client, image string, network bool) error {
-	init, pids := true, int64(4096)
-	mode := container.NetworkMode("none")
 	if network {
-		mode = "bridge"
+		return bareJob(ctx, engine, image, "bridge")
 	}
+	return bareJob(ctx, engine, image, "none")
+}
+
+// BareJoined is BareJob in the network namespace of a container that is kept.
+func BareJoined(ctx context.Context, engine *client.Client, image, holder string) error {
+	return bareJob(ctx, engine, image, container.NetworkMode("container:"+holder))
+}
+
+// Hold starts an idle container without network for BareJoined, and returns
+// its id and what removes it.
+func Hold(ctx context.Context, engine *client.Client, image string) (id string, remove func(), err error) {
+	made, err := engine.ContainerCreate(ctx, &container.Config{Image: image, Cmd: []string{"sleep", "1000000"}},
+		&container.HostConfig{NetworkMode: "none", LogConfig: container.LogConfig{Type: "none"}}, nil, nil, "")
+	if err != nil {
+		return "", nil, err
+	}
+	remove = func() {
+		_ = engine.ContainerRemove(context.WithoutCancel(ctx), made.ID, container.RemoveOptions{Force: true})
+	}
+	return made.ID, remove, engine.ContainerStart(ctx, made.ID, container.StartOptions{})
+}
+
+func bareJob(ctx context.Context, engine *client.Client, image string, mode container.NetworkMode) error {
+	init, pids := true, int64(4096)
 	made, err := engine.ContainerCreate(ctx, &container.Config{
 		Image: image, AttachStdout: true, AttachStderr: true,
 		Cmd: []string{"/bin/sh", "-c", "printf 'ci:\\n\\t@echo tested\\nclean:\\n\\t@echo cleaned\\n' > Makefile; make ci; make clean"},
