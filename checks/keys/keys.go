@@ -91,14 +91,8 @@ type work struct {
 }
 
 func of(m *checks.Manifest, t Tree, o Options) (map[string]string, error) {
-	w := &work{manifest: m, packages: m.Packages, tree: t, options: o, owners: newOwners(m.Packages), ignore: newIgnored(m.Ignore)}
-	if err := w.connect(); err != nil {
-		return nil, err
-	}
-	if err := w.inputs(); err != nil {
-		return nil, err
-	}
-	if err := w.follow(o.Links); err != nil {
+	w, err := begin(m, t, o)
+	if err != nil {
 		return nil, err
 	}
 	w.sifted = make([]hash.Hash, len(w.packages))
@@ -122,6 +116,18 @@ func of(m *checks.Manifest, t Tree, o Options) (map[string]string, error) {
 		keys[w.packages[i].Name] = hex.EncodeToString(d[:])
 	}
 	return keys, nil
+}
+
+// begin finds out what counts for which package, before any of it is read.
+func begin(m *checks.Manifest, t Tree, o Options) (*work, error) {
+	w := &work{manifest: m, packages: m.Packages, tree: t, options: o, owners: newOwners(m.Packages), ignore: newIgnored(m.Ignore)}
+	if err := w.connect(); err != nil {
+		return nil, err
+	}
+	if err := w.inputs(); err != nil {
+		return nil, err
+	}
+	return w, w.follow(o.Links)
 }
 
 // connect reads what packages need.

@@ -29,6 +29,7 @@ type units struct {
 type exclusion struct{ id int }
 
 type unit struct {
+	pattern pattern
 	folder  string     // what it is all of; "" when files have to be looked at
 	exclude *exclusion // nil for none
 	files   hash.Hash  // nil when there is a folder
@@ -69,7 +70,7 @@ func (u *units) add(globs []string) ([]*unit, error) {
 		one := u.known[key]
 		if one == nil {
 			p := compile(text)
-			one = &unit{exclude: apart}
+			one = &unit{pattern: p, exclude: apart}
 			switch {
 			case p.form != formAll || apart != nil:
 				one.files = newStream("files")
