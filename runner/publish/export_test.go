@@ -1,12 +1,9 @@
 package publish
 
 import (
-	"context"
 	"net/url"
 	"os"
 	"strings"
-
-	"github.com/docker/docker/client"
 )
 
 // Blake2b is the digest of data, fed in pieces.
@@ -58,9 +55,3 @@ func Ignored(rules, name string) (bool, error) {
 
 // KeptName is the name that the engine keeps a release's image under.
 var KeptName = keptName
-
-// KeptID is the image of that name.
-func KeptID(ctx context.Context, engine *client.Client, r Release) string {
-	id, _ := kept(ctx, engine, r)
-	return id
-}

@@ -33,6 +33,13 @@ func kept(ctx context.Context, engine *client.Client, r Release) (id string, lab
 	return info.ID, info.Config.Labels
 }
 
+// KeptImage is the id of the image that the engine keeps of the package of r
+// until it is published; "" where there is none.
+func KeptImage(ctx context.Context, engine *client.Client, r Release) string {
+	id, _ := kept(ctx, engine, r)
+	return id
+}
+
 // letGo takes the name from the image of a release that is published.
 func letGo(ctx context.Context, engine *client.Client, r Release) {
 	if id, labels := kept(ctx, engine, r); id != "" && labelsOf(labels, r) {

@@ -85,7 +85,7 @@ func TestKeptUntilPublished(t *testing.T) {
 	// Built again after a crash, when the registry has all of it.
 	again := built(t, engine, two)
 	mustPublish(t, p, again)
-	if id := publish.KeptID(t.Context(), engine, two); id != "" {
+	if id := publish.KeptImage(t.Context(), engine, two); id != "" {
 		t.Errorf("%s is kept of a release that is published", id)
 	}
 

@@ -133,9 +133,7 @@ func (p *OCI) Publish(ctx context.Context, r Release) (Published, error) {
 	case err != nil:
 		return found, err
 	case state == Complete:
-		if p.o.Engine != nil {
-			letGo(ctx, p.o.Engine, r)
-		}
+		p.tidy(ctx, m, r, found)
 		return found, nil
 	case state == Conflict:
 		return Published{}, conflict(r.Version, m.name.Name(), "the tag is another release's image")
@@ -157,6 +155,6 @@ func (p *OCI) Publish(ctx context.Context, r Release) (Published, error) {
 		}
 		found.Items = append(found.Items, m.item(alias, found.Items[0].Digest))
 	}
-	p.tidy(ctx, m, r)
+	p.tidy(ctx, m, r, found)
 	return found, nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -134,16 +135,20 @@ func (m *remoteImages) pushFault(ctx context.Context, err error) error {
 	return checks.Errorf(checks.KindUnavailable, err, "The image could not be pushed to %s.", m.host)
 }
 
-// tidy removes the tags of older versions from the engine, and the name under
-// which the image was kept until now. The newest stays: the next build begins
-// with its layers. What fails is left for the next time.
-func (p *OCI) tidy(ctx context.Context, m *remoteImages, r Release) {
+// tidy removes from the engine the name under which the image was kept until
+// it was published, and the tags of older versions. The newest stays: the next
+// build begins with its layers. What fails is left for the next time.
+func (p *OCI) tidy(ctx context.Context, m *remoteImages, r Release, found Published) {
 	if p.o.Engine == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
 	letGo(ctx, p.o.Engine, r)
+	latest := m.item(Latest, "").Name
+	if !slices.ContainsFunc(found.Items, func(i checks.PublishedItem) bool { return i.Name == latest }) {
+		return // a newer version is there
+	}
 	own := filters.NewArgs(filters.Arg("label", LabelPackage+"="+r.Package.Name), filters.Arg("label", LabelRepo+"="+r.Repo.FullName()))
 	images, err := p.o.Engine.ImageList(ctx, image.ListOptions{Filters: own})
 	if err != nil {
