@@ -83,7 +83,7 @@ func (s *Server) open(ctx context.Context, version string) (err error) {
 	if s.kept, err = openArtifacts(ctx, cfg, s.store, log); err != nil {
 		return err
 	}
-	if s.files, err = openFiles(cfg.DataDir, s.kept.bucket); err != nil {
+	if s.files, err = openFiles(cfg.DataDir, s.kept.bucket, log); err != nil {
 		return err
 	}
 	if s.jobs, err = openJobs(ctx, cfg, s.store, s.source, s.kept.keep, log); err != nil {

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/dudesons/loktar/checks"
 	"github.com/dudesons/loktar/store/blob"
 )
@@ -24,20 +26,24 @@ const linkTime = time.Hour
 type files struct {
 	signer *blob.Signer
 	bucket blob.Bucket
+	log    zerolog.Logger
 }
 
-func openFiles(dataDir string, b blob.Bucket) (*files, error) {
+func openFiles(dataDir string, b blob.Bucket, log zerolog.Logger) (*files, error) {
 	key, err := signingKey(filepath.Join(dataDir, "files.key"))
 	if err != nil {
 		return nil, err
 	}
 	signer, err := blob.NewSigner(key)
-	return &files{signer, b}, err
+	return &files{signer, b, log.With().Str("part", "files").Logger()}, err
 }
 
 // handler is to be mounted at /files/.
 func (f *files) handler() http.Handler {
-	return http.StripPrefix("/files", blob.Handler(blob.ProxyOptions{Bucket: f.bucket, Signer: f.signer, Prefix: folderOf, MaxAge: linkTime}))
+	serve := blob.Handler(blob.ProxyOptions{Bucket: f.bucket, Signer: f.signer, Prefix: folderOf, MaxAge: linkTime})
+	return http.StripPrefix("/files", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		serve.ServeHTTP(w, r.WithContext(f.log.WithContext(r.Context())))
+	}))
 }
 
 // link is the way from the start page to the content of a file.

@@ -27,7 +27,7 @@ func (s *Server) server(version string) *http.Server {
 		Ready: s.whatIsMissing, FileURL: s.files.link, Log: s.log.With().Str("part", "web").Logger(),
 	}))
 	// Pages that stream end when the server stops, so that it can.
-	streams, stop := context.WithCancel(s.log.With().Str("part", "files").Logger().WithContext(context.Background()))
+	streams, stop := context.WithCancel(context.Background())
 	srv := &http.Server{
 		Handler:           mux,
 		BaseContext:       func(net.Listener) context.Context { return streams },

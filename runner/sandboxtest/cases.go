@@ -217,10 +217,11 @@ func artifacts(b *bed) {
 		got[name] = fmt.Sprintf("%o %s", mode, text)
 		return errors.Join(err, failing)
 	}
+	lenient := false
 	do := func(step string, globs ...string) (runner.Exit, error) {
 		got = map[string]string{}
 		task := b.task(step)
-		task.Artifacts = &runner.Artifacts{Globs: globs, Collect: collect}
+		task.Artifacts = &runner.Artifacts{Globs: globs, Collect: collect, Lenient: lenient}
 		out := &output{grown: make(chan struct{}, 1)}
 		exit, err := b.Sandbox.Run(b.Context(), task, out)
 		out.end(b.T)
@@ -243,5 +244,13 @@ func artifacts(b *bed) {
 	failing = errors.New("the taker's own fault")
 	if _, err := do("true", "file"); !errors.Is(err, failing) {
 		b.Errorf("an error of who takes them came back as %v", err)
+	}
+	lenient = true
+	if exit, err := do("exit 5", "file"); err != nil || exit.Code != 5 || exit.Refusal == "" || exit.Artifacts != 0 {
+		b.Errorf("an error of who takes what is lenient: exit %+v, %v", exit, err)
+	}
+	failing = nil
+	if exit, err := do("echo x > a; ln -s /etc/passwd link; exit 5", "a", "link"); err != nil || exit.Code != 5 || exit.Artifacts != 1 || exit.Refusal == "" || got["a"] != "644 x\n" {
+		b.Errorf("lenient, of steps that failed: exit %+v, %v: %q", exit, err, got)
 	}
 }

@@ -207,10 +207,14 @@ func (j *dummyJob) handOver(ctx context.Context, begun time.Time, exit *runner.E
 		}
 		defer root.Close()
 		if exit.Artifacts, exit.Refusal, err = runner.CollectFrom(ctx, folder{root}, a); err != nil {
-			if ctx.Err() == nil {
+			switch {
+			case ctx.Err() != nil:
+				exit.Cancelled = true
+			case a.Lenient:
+				exit.Refusal = "They could not be read."
+			default:
 				return err
 			}
-			exit.Cancelled = true
 		}
 	}
 	if j.task.Folder != nil && passed && exit.Refusal == "" && !exit.Cancelled {
