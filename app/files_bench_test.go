@@ -27,16 +27,14 @@ const benchFile = 100_000_000
 func BenchmarkFiles(b *testing.B) {
 	cfg := config(b)
 	s := start(b, cfg)
-	content := blobtest.Bytes(1, benchFile)
 	folder := b.TempDir()
-	if err := os.WriteFile(filepath.Join(folder, "file"), content, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(folder, "file"), blobtest.Bytes(1, benchFile), 0o600); err != nil {
 		b.Fatal(err)
 	}
 	sum, err := app.KeepOf(s)(b.Context(), checks.Repo{ID: 7}, func() (io.ReadCloser, error) { return os.Open(filepath.Join(folder, "file")) })
 	if err != nil {
 		b.Fatal(err)
 	}
-	content = nil
 	plain := httptest.NewServer(http.FileServer(http.Dir(folder)))
 	defer plain.Close()
 	key := "repos/7/" + blob.Digest(sum).Key()
