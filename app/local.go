@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
@@ -78,6 +79,10 @@ func ReadLocal(ctx context.Context, o LocalOptions) (*LocalAnswer, error) {
 }
 
 func look(ctx context.Context, o LocalOptions, at func(*local, context.Context) (*LocalAnswer, error)) (_ *LocalAnswer, err error) {
+	// The process ends with the answer: collecting garbage before that is lost
+	// time, unless there is very much.
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(maxGarbage)
 	src, err := source.OpenLocal(ctx, filepath.Join(".", o.Dir))
 	if err != nil {
 		return nil, err
@@ -86,6 +91,9 @@ func look(ctx context.Context, o LocalOptions, at func(*local, context.Context) 
 	l := &local{LocalOptions: o, src: src, cache: openLocalCache(o.CacheDir), inferrer: infer.New()}
 	return at(l, ctx)
 }
+
+// maxGarbage is how much memory may be taken before garbage is collected.
+const maxGarbage = 512 << 20
 
 // target is what is looked at.
 type target struct{ commit, tree string }
@@ -145,6 +153,8 @@ func (l *local) affected(ctx context.Context) (*LocalAnswer, error) {
 	}
 	a := &LocalAnswer{Base: base.name, Notice: base.notice}
 	c := &a.Change
+	seen := make(chan *side, 1) // read while git looks for the merge base
+	go func() { seen <- l.cache.side(head.tree, nil) }()
 	c.HeadSHA, c.BaseSHA, c.MergeBase, c.Tree = head.commit, base.commit, base.commit, head.tree
 	if !base.direct {
 		if c.MergeBase, c.Unbounded, err = l.src.MergeBase(ctx, base.commit, head.commit); err != nil {
@@ -163,7 +173,7 @@ func (l *local) affected(ctx context.Context) (*LocalAnswer, error) {
 			return nil, checks.Errorf(checks.KindRefused, nil, "The head cannot be merged into %s: %s conflicts. Solve that, or leave --merge away.", base.name, some(c.Conflicts))
 		}
 	}
-	s, err := l.compare(ctx, a, head)
+	s, err := l.compare(ctx, a, head, <-seen)
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +186,8 @@ func (l *local) affected(ctx context.Context) (*LocalAnswer, error) {
 }
 
 // compare reads both sides of a change at once.
-func (l *local) compare(ctx context.Context, a *LocalAnswer, head target) (*side, error) {
+// seen is what is remembered of the head; it may be nil.
+func (l *local) compare(ctx context.Context, a *LocalAnswer, head target, seen *side) (*side, error) {
 	c := &a.Change
 	g, gctx := errgroup.WithContext(ctx)
 	var files []string
@@ -198,11 +209,15 @@ func (l *local) compare(ctx context.Context, a *LocalAnswer, head target) (*side
 			if err != nil {
 				return err
 			}
-			if before, err = l.side(gctx, tree, nil); err != nil {
+			if before, err = l.side(gctx, tree, seen); err != nil {
 				return err
 			}
 		}
-		if now, err = l.side(gctx, c.Tree, before); err != nil || !l.Merge || c.MergeBase == c.BaseSHA {
+		near := before
+		if seen != nil {
+			near = seen
+		}
+		if now, err = l.side(gctx, c.Tree, near); err != nil || !l.Merge || c.MergeBase == c.BaseSHA {
 			return err
 		}
 		tree, err := l.src.TreeID(c.BaseSHA)

@@ -56,7 +56,7 @@ func fails(run func(cmd *cobra.Command, args []string) error) func(*cobra.Comman
 func answers(run func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		err := run(cmd, args)
-		if err == nil || errors.As(err, new(no)) || errors.As(err, new(misuse)) {
+		if err == nil || errors.As(err, new(no)) || errors.As(err, new(misuse)) || errors.As(err, new(failure)) {
 			return err
 		}
 		return unsure{err}

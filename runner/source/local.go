@@ -59,6 +59,8 @@ func OpenLocal(ctx context.Context, dir string) (*Local, error) {
 	if len(lines) == 3 {
 		l.top = lines[2]
 	}
+	// Nothing that is asked needs the index; git diff-tree would read all of it.
+	g.env = append(g.env, "GIT_INDEX_FILE="+filepath.Join(l.gitDir, "loktar-no-index"))
 	if l.objects, err = g.objects(ctx, l.gitDir); err != nil {
 		return nil, err
 	}
