@@ -21,25 +21,26 @@ import (
 )
 
 // registry FILE: start a registry of images, whose address stands in FILE for
-// REGISTRY from now on, and in $REGISTRY. $PETS is a name for the story's
-// repository that no other story has, so that they share an engine in peace;
-// the engine loses its images with the story.
+// REGISTRY from now on, and in $REGISTRY. $PETS is a name for a repository of
+// acme that no other story has, so that they share an engine in peace; the
+// engine loses its images with the story.
 func (w *world) registry(ts *testscript.TestScript, _ bool, args []string) {
 	w.images = publishtest.StartRegistry(w.t, "")
 	path := ts.MkAbs(args[0])
 	ts.Check(os.WriteFile(path, []byte(strings.ReplaceAll(ts.ReadFile(args[0]), "REGISTRY", w.images.Host)), 0o600))
 	ts.Setenv("REGISTRY", w.images.Host)
-	ts.Setenv("PETS", "pets-"+strings.ToLower(rand.Text()[:8]))
+	pets := "pets-" + strings.ToLower(rand.Text()[:8])
+	ts.Setenv("PETS", pets)
 	w.t.Cleanup(func() {
-		for _, i := range w.atEngine(context.Background()) {
+		for _, i := range w.atEngine(context.Background(), "acme/"+pets) {
 			_, _ = w.engine.ImageRemove(context.Background(), i.ID, image.RemoveOptions{Force: true, PruneChildren: true})
 		}
 	})
 }
 
-// atEngine are the images that the engine has of the story's repository.
-func (w *world) atEngine(ctx context.Context) []image.Summary {
-	list, err := w.engine.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("label", publish.LabelRepo+"="+w.name))})
+// atEngine are the images that the engine has of a repository.
+func (w *world) atEngine(ctx context.Context, repo string) []image.Summary {
+	list, err := w.engine.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("label", publish.LabelRepo+"="+repo))})
 	if err != nil {
 		w.t.Errorf("list images: %v", err)
 	}
@@ -118,7 +119,7 @@ func (w *world) engineHas(ts *testscript.TestScript, _ bool, args []string) {
 	var got []string
 	w.until(ts, "the engine to have the images "+strings.Join(args, ", "), func() bool {
 		got = nil
-		for _, i := range w.atEngine(w.t.Context()) {
+		for _, i := range w.atEngine(w.t.Context(), w.name) {
 			for _, name := range i.RepoTags {
 				name = strings.TrimPrefix(name, w.images.Host+"/")
 				if strings.HasPrefix(name, "loktar-built:") {

@@ -114,11 +114,18 @@ func BuildImage(ctx context.Context, engine *client.Client, b Build) (id string,
 	if progress.id == "" {
 		return "", errors.New("build image: the engine did not tell the image's id")
 	}
-	if id, err = b.confirm(ctx, engine, progress.id); err == nil && former != "" && former != id {
+	if id, err = b.confirm(ctx, engine, progress.id); err != nil {
+		return "", err
+	}
+	// Builders may say that an image is as old as its base; this dates it.
+	if err := engine.ImageTag(ctx, id, keptName(b.Release)); err != nil {
+		return "", engineFault(ctx, err, "name the image that was built")
+	}
+	if former != "" && former != id {
 		// It may be in use, or be somebody's by another name.
 		_, _ = engine.ImageRemove(ctx, former, image.RemoveOptions{})
 	}
-	return id, err
+	return id, nil
 }
 
 // startFault is an error of the engine before the build began.

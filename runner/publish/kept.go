@@ -70,12 +70,9 @@ func SweepImages(ctx context.Context, engine *client.Client, before time.Time) e
 		return engineFault(ctx, err, "list images that were built")
 	}
 	for _, i := range images {
-		if !time.Unix(i.Created, 0).Before(before) {
-			continue
-		}
 		info, err := engine.ImageInspect(ctx, i.ID) // the list has names of that pattern alone
-		if err != nil {
-			continue // it is gone
+		if err != nil || !time.Unix(i.Created, 0).Before(before) || !info.Metadata.LastTagTime.Before(before) {
+			continue // it is gone, or new
 		}
 		for _, tag := range info.RepoTags {
 			// A push that was broken off has left the version's tag as well.

@@ -136,13 +136,17 @@ func TestSweepImages(t *testing.T) {
 	r := release("docker", "swept", "5")
 	r.Repo.Name = "sweep-" + strings.ToLower(t.Name())
 	t.Cleanup(func() { removeImages(t, engine, r) })
-	fresh := r
-	fresh.Package.Name = "fresh"
-	fresh = built(t, engine, fresh)
 	published := r
 	published.Package.Name = "published"
 	old(t, engine, publish.Labels(r), publish.KeptName(r), "127.0.0.1:1/sweep:5", "sweep.example.com/mine:1")
 	old(t, engine, publish.Labels(published), "127.0.0.1:1/sweep-published:5")
+	// A new image may say that it is as old as its base.
+	fresh, dir := r, t.TempDir()
+	fresh.Package.Name = "fresh"
+	write(t, dir, map[string]string{"Dockerfile": "FROM sweep.example.com/mine:1\nCMD [\"/x\"]\n"})
+	if _, err := publish.BuildImage(t.Context(), engine, publish.Build{Dir: dir, Release: fresh}); err != nil {
+		t.Fatal(err)
+	}
 
 	if err := publish.SweepImages(t.Context(), engine, time.Date(2002, 1, 1, 0, 0, 0, 0, time.UTC)); err != nil {
 		t.Fatal(err)
