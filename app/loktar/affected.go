@@ -60,9 +60,11 @@ Formats:
 		out := screenOf(cmd.OutOrStdout())
 		switch form {
 		case "names":
+			var names strings.Builder
 			for _, p := range a.Affected.Affected {
-				fmt.Fprintln(out, p.Name)
+				names.WriteString(p.Name + "\n")
 			}
+			fmt.Fprint(out, names.String())
 		case "json":
 			return printJSON(out, affectedJSON(a))
 		case "github-matrix":

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"strings"
 
@@ -52,6 +53,9 @@ mermaid, and json: {"version": 1, "packages": [{"package", "dir", "type",
 		remarks(a)
 		p := picture(a, affected)
 		out := screenOf(cmd.OutOrStdout())
+		all := bufio.NewWriter(out.Writer)
+		defer all.Flush()
+		out.Writer = all
 		switch form {
 		case "dot":
 			p.dot(out)

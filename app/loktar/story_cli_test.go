@@ -111,14 +111,15 @@ func exitCode(ts *testscript.TestScript, _ bool, args []string) {
 
 // TestAffectedHere runs testdata/affected without server and Docker: that what
 // the check of a pull request names is what `loktar affected --merge` names
-// in a clone. The stories about people have no meaning there.
+// in a clone. The stories about people have no meaning there, and the one of
+// 100,000 files is long enough once.
 func TestAffectedHere(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/affected/*.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
-	about := []string{"fork_manifest", "nobuild", "nobuild_in_passing", "nobuild_untrusted", "skip_ci"}
+	about := []string{"fork_manifest", "nobuild", "nobuild_in_passing", "nobuild_untrusted", "skip_ci", "files_100000"}
 	asked := 0
 	t.Cleanup(func() {
 		if asked < 60 && !t.Failed() && testing.CoverMode() == "" && len(files) > 70 {

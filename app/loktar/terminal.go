@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"strconv"
@@ -121,6 +122,7 @@ func (s screen) table(heads [2]string, rows []row) {
 	if s.width > 0 {
 		room = max(s.width-left-2, 20)
 	}
+	var all strings.Builder
 	print := func(code, name string, lines []string) {
 		for i, text := range lines {
 			if i > 0 {
@@ -130,7 +132,7 @@ func (s screen) table(heads [2]string, rows []row) {
 			if utf8.RuneCountInString(name) > left {
 				pad = "\n" + strings.Repeat(" ", left+2)
 			}
-			io.WriteString(s, s.paint(code, name)+pad+text+"\n")
+			all.WriteString(s.paint(code, name) + pad + text + "\n")
 		}
 	}
 	print(faint, heads[0], []string{s.paint(faint, heads[1])})
@@ -141,6 +143,7 @@ func (s screen) table(heads [2]string, rows []row) {
 		}
 		print(bold, r.name, lines)
 	}
+	fmt.Fprint(s, all.String())
 }
 
 // count is "1 package", "2 packages".
