@@ -22,19 +22,22 @@ func (r *Runner) ReadFile(ctx context.Context, run checks.Run, job checks.Job, n
 		return nil, fmt.Errorf("lease workspace: %w", err)
 	}
 	defer space.Release()
-	data, err := readIn(space.Dir, path.Join(job.Package.Dir, name), limit)
+	data, err := readIn(space, path.Join(job.Package.Dir, name), limit)
 	if err != nil {
 		return nil, checks.Errorf(checks.KindRefused, err, "The file `%s` of the package cannot be read.", plain(name, 120))
 	}
 	return data, nil
 }
 
-func readIn(tree, name string, limit int64) ([]byte, error) {
-	root, err := os.OpenRoot(tree)
+func readIn(space Workspace, name string, limit int64) ([]byte, error) {
+	root, err := os.OpenRoot(space.Dir)
 	if err != nil {
 		return nil, err
 	}
 	defer root.Close()
+	if err := seenIn(space, name); err != nil {
+		return nil, err
+	}
 	info, err := root.Stat(name)
 	switch {
 	case err != nil:

@@ -120,15 +120,18 @@ func (r *Runner) onLease(ctx context.Context, run checks.Run, job checks.Job, lo
 	}
 	defer space.Release()
 	t := taskOn(space.Dir)
-	t.Git = space.Git
+	t.Git, t.Hidden = space.Git, space.Hidden
 	if why := refusal(t); why != "" {
 		return checks.Result{Outcome: checks.OutcomeFailed, Detail: why}, nil
 	}
-	if len(t.lines()) == 0 && t.Artifacts == nil {
-		if t.Folder != nil {
-			return handTree(ctx, t)
-		}
+	switch {
+	case len(t.lines()) > 0 || t.Artifacts != nil:
+	case t.Folder == nil:
 		return idle, nil
+	case !t.hidesIn(t.Dir):
+		return handTree(ctx, t)
+	default:
+		t.Steps = []string{":"} // a sandbox can show a part of the folder
 	}
 	bounded, end := context.WithCancelCause(ctx)
 	defer end(nil)

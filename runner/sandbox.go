@@ -56,6 +56,10 @@ type Task struct {
 	Job checks.JobID
 	// Tree is the folder with the repository's files. It is never written to.
 	Tree string
+	// Hidden are paths of Tree that are not there for the task, nor is what is
+	// below them; none is inside another. They are clean, and not Dir or a
+	// folder around it.
+	Hidden []string
 	// Git is laid over Tree; nil: there is no .git.
 	Git *Git
 	// Dir is the package's folder in Tree, where lines run: slash-separated,

@@ -18,6 +18,8 @@ type Workspaces interface {
 type Workspace struct {
 	// Dir is the folder with the files; see Task.Tree.
 	Dir string
+	// Hidden are what the job is not to see of them; see Task.Hidden.
+	Hidden []string
 	// Git is set for a package that asks for it; see Task.Git.
 	Git *Git
 	// Release gives the folders back.

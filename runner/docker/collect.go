@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"path/filepath"
 
 	"github.com/rs/zerolog"
 
@@ -76,7 +75,7 @@ func (s *Sandbox) ended(ctx context.Context, id string) error {
 // own where the server may make one, else through the engine.
 func (s *Sandbox) files(ctx context.Context, j *job, id string) (files runner.Files, done func()) {
 	if !s.o.noMount {
-		m, err := openMerged(j.task.Tree, filepath.Join(j.dir, "upper"), j.task.Dir)
+		m, err := openMerged(j.task.Dir, j.layers()...)
 		if err == nil {
 			return m, m.close
 		}

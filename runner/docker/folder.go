@@ -50,7 +50,7 @@ func passed(exit runner.Exit) bool {
 // own folder, and go with it.
 func (s *Sandbox) folder(ctx context.Context, j *job, id string) (path string, done func(), err error) {
 	if !s.o.noMount {
-		m, err := openMerged(j.task.Tree, filepath.Join(j.dir, "upper"), j.task.Dir)
+		m, err := openMerged(j.task.Dir, j.layers()...)
 		switch {
 		case err == nil && m.dir == nil:
 			return "", nil, errFolderGone

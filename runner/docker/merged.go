@@ -29,9 +29,9 @@ var _ runner.Files = (*merged)(nil)
 // resolve keeps what is opened to regular paths beneath the folder.
 const resolve = unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS | unix.RESOLVE_NO_XDEV
 
-// openMerged mounts tree with upper above it, and opens the folder dir of it.
-func openMerged(tree, upper, dir string) (*merged, error) {
-	mount, err := mountMerged(upper, tree)
+// openMerged mounts layers, the topmost first, and opens the folder dir of them.
+func openMerged(dir string, layers ...string) (*merged, error) {
+	mount, err := mountMerged(layers...)
 	if err != nil {
 		return nil, fmt.Errorf("mount workspace: %w", err)
 	}

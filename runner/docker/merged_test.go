@@ -34,7 +34,7 @@ func TestMerged(t *testing.T) {
 	if err := unix.Mkfifo(filepath.Join(upper, "pkg", "pipe"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	m, err := openMerged(tree, upper, "pkg")
+	m, err := openMerged("pkg", upper, tree)
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSYS) {
 		t.Skipf("this process may not mount: %v", err)
 	}
@@ -71,7 +71,7 @@ func TestMerged(t *testing.T) {
 	}
 
 	for _, none := range []string{"missing", "secret", "pkg/far", "pkg/above/x"} {
-		m, err := openMerged(tree, upper, none)
+		m, err := openMerged(none, upper, tree)
 		if err != nil {
 			t.Fatal(err)
 		}

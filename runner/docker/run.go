@@ -40,9 +40,10 @@ type job struct {
 	machine machine
 	ref     reference.Named
 	image   pin
-	copies  bool // see Sandbox.copies
-	filled  bool // the copy was made
-	brief   bool // watch.brief
+	mask    string // see Sandbox.hide; empty when nothing is hidden by one
+	copies  bool   // see Sandbox.copies
+	filled  bool   // the copy was made
+	brief   bool   // watch.brief
 }
 
 // Run implements runner.Sandbox. It is safe for concurrent use.
@@ -66,6 +67,9 @@ func (s *Sandbox) Run(ctx context.Context, t runner.Task, out runner.Output) (ex
 	where := "In the image " + reference.FamiliarString(ref)
 	if !t.Network {
 		where += ", without network"
+	}
+	if len(t.Hidden) > 0 {
+		where += ", with declared files alone"
 	}
 	out.Heading(where)
 	for attempt := 1; ; attempt++ {
@@ -125,6 +129,9 @@ func (s *Sandbox) runOnce(ctx context.Context, t runner.Task, ref reference.Name
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			return exit, false, false, fault(err, "make job folder")
 		}
+	}
+	if err := s.hide(ctx, j); err != nil {
+		return exit, false, false, err
 	}
 	if takes(&t) {
 		j.task.Clean = nil // not before all is taken

@@ -26,6 +26,9 @@ const maxSent = 64 << 30
 // driver. A volume without a name goes when its container does.
 func (s *Sandbox) overlay(j *job, labels map[string]string) mount.Mount {
 	lower := j.task.Tree
+	if j.mask != "" {
+		lower = j.mask + ":" + lower
+	}
 	if j.task.Git != nil {
 		lower = j.task.Git.Dir + ":" + lower
 	}
@@ -87,7 +90,7 @@ func (s *Sandbox) fill(ctx context.Context, j *job, id string) error {
 	from, to := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		p := packer{out: tar.NewWriter(to), left: maxSent}
+		p := packer{out: tar.NewWriter(to), left: maxSent, hidden: setOf(j.task.Hidden)}
 		err := p.task(ctx, j.task)
 		done <- err
 		_ = to.CloseWithError(err) // never fails
@@ -106,8 +109,17 @@ func (s *Sandbox) fill(ctx context.Context, j *job, id string) error {
 
 // packer writes folders of the server to an archive, one file after the other.
 type packer struct {
-	out  *tar.Writer
-	left int64 // bytes
+	out    *tar.Writer
+	left   int64 // bytes
+	hidden map[string]bool
+}
+
+func setOf(list []string) map[string]bool {
+	set := make(map[string]bool, len(list))
+	for _, s := range list {
+		set[s] = true
+	}
+	return set
 }
 
 func (p *packer) task(ctx context.Context, t runner.Task) error {
@@ -167,6 +179,13 @@ func (p *packer) folder(ctx context.Context, dir, at string, skip func(name stri
 			return err
 		}
 		name = filepath.ToSlash(name)
+		switch {
+		case !p.hidden[path.Join(at, name)]:
+		case d.IsDir():
+			return filepath.SkipDir
+		default:
+			return nil
+		}
 		if skip != nil && skip(name) {
 			return nil
 		}

@@ -73,6 +73,30 @@ var cases = []struct {
 			b.Errorf("the host's environment shows:\n%s", out)
 		}
 	}},
+	{"shows nothing of what is hidden", func(b *bed) {
+		b.write("other/file", "of another\n")
+		b.write("sub dir/deep/file", "kept\n")
+		b.write("sub dir/deep/not", "hidden\n")
+		task := b.task("ls -a ..; ls deep; cat deep/file; mkdir ../other; ls -a ../other | wc -l; echo mine >../file; cat ../file")
+		task.Dir, task.Hidden = "sub dir", []string{"file", "other", "sub dir/deep/not"}
+		task.Clean = []string{"ls .. deep"}
+		exit, out := b.do(task)
+		if exit.Code != 0 || strings.Contains(out, "of another") || strings.Contains(out, "not\n") {
+			b.Errorf("exit %+v\n%s", exit, out)
+		}
+		b.want(out, ".\n..\nsub dir\nfile\nkept\n2\nmine\n")
+		task.Steps, task.Clean = []string{"true"}, nil
+		task.Folder = func(_ context.Context, dir string) error {
+			entries, err := os.ReadDir(filepath.Join(dir, "deep"))
+			if err != nil || len(entries) != 1 || entries[0].Name() != "file" {
+				b.Errorf("the folder that was handed over has %v, %v", entries, err)
+			}
+			return nil
+		}
+		if exit, out := b.do(task); exit.Code != 0 {
+			b.Errorf("exit %+v\n%s", exit, out)
+		}
+	}},
 	{"runs in the package's folder", func(b *bed) {
 		task := b.task("cat file; cat ../file")
 		task.Dir = "sub dir"

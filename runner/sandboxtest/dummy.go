@@ -71,6 +71,11 @@ func (d *Dummy) Run(ctx context.Context, t runner.Task, out runner.Output) (exit
 	if words, err := exec.CommandContext(ctx, "cp", "-a", t.Tree+"/.", work).CombinedOutput(); err != nil {
 		return exit, fmt.Errorf("copy tree: %w: %s", err, words)
 	}
+	for _, name := range t.Hidden {
+		if err := os.RemoveAll(filepath.Join(work, filepath.FromSlash(name))); err != nil {
+			return exit, fmt.Errorf("hide %s: %w", name, err)
+		}
+	}
 	j := &dummyJob{task: t, dir: filepath.Join(work, filepath.FromSlash(t.Dir)), out: out, env: []string{"PATH=" + os.Getenv("PATH")}}
 	for name, value := range t.Env {
 		j.env = append(j.env, name+"="+value)
