@@ -73,6 +73,12 @@ func (p Policy) Tries(pr *PullRequest) bool {
 	return p.Publish && p.PublishLabel != "" && pr != nil && !pr.Fork() && slices.Contains(pr.Labels, p.PublishLabel)
 }
 
+// Means reports whether it changes anything that the pull request gets this
+// label.
+func (p Policy) Means(label string, pr *PullRequest) bool {
+	return label != "" && (label == p.FullLabel || label == p.PublishLabel && p.Tries(pr))
+}
+
 func matches(globs []string, name string) bool {
 	for _, g := range globs {
 		if ok, err := path.Match(g, name); g == "**" || err == nil && ok {

@@ -132,5 +132,9 @@ func TestTries(t *testing.T) {
 		if got := c.policy.Tries(c.pr); got != c.want {
 			t.Errorf("%s: %v", name, got)
 		}
+		c.policy.FullLabel = "full"
+		if got := c.policy.Means("ship", c.pr); got != c.want || !c.policy.Means("full", c.pr) || c.policy.Means("bug", c.pr) || c.policy.Means("", c.pr) {
+			t.Errorf("%s: the label means something: %v", name, got)
+		}
 	}
 }

@@ -112,7 +112,7 @@ func (e *Engine) needless(ev checks.Event) string {
 	switch {
 	case ev.Kind == checks.EventPush && !policy.TestsPush(ev.Push) && !policy.Publishes(ev.Push):
 		return "pushes of this ref are not tested"
-	case ev.Kind == checks.EventLabeled && (ev.Label == "" || ev.Label != policy.FullLabel && !(ev.Label == policy.PublishLabel && policy.Tries(ev.PullRequest))):
+	case ev.Kind == checks.EventLabeled && !policy.Means(ev.Label, ev.PullRequest):
 		return "this label means nothing here"
 	case ev.PullRequest == nil:
 		return ""
