@@ -137,7 +137,7 @@ func TestCollectRefuses(t *testing.T) {
 			"a named pipe":            {[]string{"dist/*"}, "mkdir dist; mkfifo dist/x", "`dist/x` is a named pipe"},
 			"too many": {[]string{"dist/**"}, "mkdir dist; cd dist; seq 10000 | xargs touch",
 				"is one file more than the 1000"},
-			"too large": {[]string{"dist/**"}, "mkdir dist; printf x > dist/a; truncate -s 1024G dist/huge", "dist/huge"},
+			"too large": {[]string{"dist/**"}, "mkdir dist; printf x > dist/a; truncate -s 9G dist/huge", "dist/huge"},
 			"too large together": {[]string{"dist/**"}, "mkdir dist; truncate -s 60M dist/a; truncate -s 60M dist/b",
 				"`dist/b` has 60 MiB; with it, the artifacts are larger than the 100 MiB"},
 			"a line break in a name": {[]string{"dist/**"}, "mkdir dist; echo x > \"dist/a\nb\"", "cannot be the name"},
