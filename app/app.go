@@ -86,7 +86,8 @@ func (s *Server) open(ctx context.Context, version string) (err error) {
 	if s.files, err = openFiles(cfg.DataDir, s.kept.bucket, log); err != nil {
 		return err
 	}
-	if s.jobs, err = openJobs(ctx, cfg, s.store, s.source, s.kept.keep, log); err != nil {
+	inferrer := infer.New()
+	if s.jobs, err = openJobs(ctx, cfg, s.store, s.source, s.kept.keep, inferrer, log); err != nil {
 		return err
 	}
 	if s.jobs.release, err = openReleases(cfg, s.store, s.jobs.Runner, log); err != nil {
@@ -101,7 +102,7 @@ func (s *Server) open(ctx context.Context, version string) (err error) {
 	s.replies = report.NewReplier(report.ReplierOptions{Store: s.store, Sink: hub, Log: log.With().Str("part", "replies").Logger()})
 	policy := policies(cfg)
 	s.engine = engine.New(engine.Options{
-		Store: s.store, Source: &changes{source: s.source, hub: hub, policy: policy, releases: s.jobs.release, prover: &prover{s.store.Proofs, s.jobs.sandbox.Digest}, inferrer: infer.New()}, Runner: s.jobs,
+		Store: s.store, Source: &changes{source: s.source, hub: hub, policy: policy, releases: s.jobs.release, prover: &prover{s.store.Proofs, s.jobs.sandbox.Digest}, inferrer: inferrer}, Runner: s.jobs,
 		Slots: cfg.Runner.Slots, Drain: drain, Policy: policy, Forget: s.forget,
 		Report: func() { s.report.Wake(); s.replies.Wake() }, Log: log.With().Str("part", "engine").Logger(),
 	})

@@ -146,11 +146,8 @@ func (c *changes) tip(ctx context.Context, l *source.Loaded, ch *checks.Change) 
 }
 
 // infer fills in what the files of m's packages tell of dependencies.
-func (c *changes) infer(ctx context.Context, m *checks.Manifest, t *source.Tree) (err error) {
-	if m.Edges, m.Unread, err = c.inferrer.Edges(ctx, tree{t}, m.Packages); err != nil {
-		return fmt.Errorf("read packages' files for dependencies: %w", err)
-	}
-	return nil
+func (c *changes) infer(ctx context.Context, m *checks.Manifest, t *source.Tree) error {
+	return readEdges(ctx, c.inferrer, m, t)
 }
 
 // stillNeed keeps the base's dependencies on packages of which a file cannot

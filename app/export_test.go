@@ -1,6 +1,7 @@
 package app
 
 import (
+	"github.com/dudesons/loktar/configs/manifest/infer"
 	"github.com/dudesons/loktar/runner"
 	"github.com/dudesons/loktar/store"
 )
@@ -11,7 +12,7 @@ func StoreOf(s *Server) *store.Store { return s.store }
 // Rig has s, before it runs, run all steps in sandbox, without an engine, and
 // tell at of each step of a release that is done.
 func Rig(s *Server, sandbox runner.Sandbox, at func(step string)) {
-	s.jobs.Runner = runner.New(runner.Options{Sandbox: sandbox, Workspaces: workspaces{s.source, &manifests{}}, LogDir: s.jobs.logDir, Slots: s.cfg.Runner.Slots})
+	s.jobs.Runner = runner.New(runner.Options{Sandbox: sandbox, Workspaces: newWorkspaces(s.source, infer.New()), LogDir: s.jobs.logDir, Slots: s.cfg.Runner.Slots})
 	s.jobs.release.runner, s.jobs.release.at = s.jobs.Runner, at
 	s.jobs.reaped = true
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/dudesons/loktar/checks"
 	"github.com/dudesons/loktar/checks/graph"
@@ -21,10 +22,11 @@ func (w workspaces) whole(ctx context.Context, run checks.Run, name string, gaps
 	if len(gaps) == 0 {
 		return nil
 	}
-	packages, err := w.packages(ctx, run)
+	m, err := w.manifest(ctx, run)
 	if err != nil {
 		return fmt.Errorf("look for missing files: %w", err)
 	}
+	packages := slices.Clone(m.Packages)
 	for i := range packages {
 		// What a package depends on is tested by itself.
 		packages[i].DependsOn = nil
@@ -85,19 +87,15 @@ func (m *missing) more() string {
 	return fmt.Sprintf(" (and %d more like it)", m.count-1)
 }
 
-// packages are those of the loktar.json that counted for run. The slice is the
-// caller's own.
-func (w workspaces) packages(ctx context.Context, run checks.Run) (list []checks.Package, err error) {
+// manifest is the loktar.json that counted for run, the caller's own but for
+// Packages.
+func (w workspaces) manifest(ctx context.Context, run checks.Run) (*checks.Manifest, error) {
 	objects, err := w.source.Objects(ctx, run.Repo)
 	if err != nil {
 		return nil, err
 	}
 	defer objects.Close()
-	rev := run.Tree
-	if run.Untrusted() {
-		rev = run.BaseSHA // see source.Loaded.Forked
-	}
-	blob, text, err := objects.Blob(rev+":"+checks.ManifestFile, maxManifest)
+	blob, text, err := objects.Blob(manifestRev(run)+":"+checks.ManifestFile, maxManifest)
 	if err != nil {
 		return nil, err
 	}
@@ -105,5 +103,13 @@ func (w workspaces) packages(ctx context.Context, run checks.Run) (list []checks
 	if m == nil {
 		return nil, fmt.Errorf("parse %s: %d problems", checks.ManifestFile, len(problems))
 	}
-	return append(list, m.Packages...), nil
+	return m, nil
+}
+
+// manifestRev is the tree or commit whose loktar.json counts for run.
+func manifestRev(run checks.Run) string {
+	if run.Untrusted() {
+		return run.BaseSHA // see source.Loaded.Forked
+	}
+	return run.Tree
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/configs/manifest/infer"
 	"github.com/dudesons/loktar/runner/source"
 )
 
@@ -56,7 +57,7 @@ func gappy(t *testing.T) (*source.Source, checks.Run) {
 // lease finds an empty mirror.
 func TestOnlyPackagesThatLackFilesAreNotRun(t *testing.T) {
 	src, run := gappy(t)
-	w := workspaces{src, &manifests{}}
+	w := newWorkspaces(src, infer.New())
 	for name, says := range map[string]string{
 		"lib":   `"lib/s" of this package is a submodule, which Loktar does not fetch`,
 		"reads": `"vendor/x" of this package is a submodule, which`,

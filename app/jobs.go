@@ -10,6 +10,7 @@ import (
 
 	"github.com/dudesons/loktar/checks"
 	"github.com/dudesons/loktar/configs"
+	"github.com/dudesons/loktar/configs/manifest/infer"
 	"github.com/dudesons/loktar/runner"
 	"github.com/dudesons/loktar/runner/docker"
 	"github.com/dudesons/loktar/runner/source"
@@ -29,7 +30,7 @@ type jobs struct {
 	reaped bool
 }
 
-func openJobs(ctx context.Context, cfg configs.Config, kept *store.Store, src *source.Source, keep runner.Keep, log zerolog.Logger) (*jobs, error) {
+func openJobs(ctx context.Context, cfg configs.Config, kept *store.Store, src *source.Source, keep runner.Keep, i *infer.Inferrer, log zerolog.Logger) (*jobs, error) {
 	sandbox, err := docker.New(log.WithContext(ctx), docker.Options{
 		Instance:  kept.InstanceID(),
 		WorkDir:   filepath.Join(cfg.DataDir, "work"),
@@ -51,7 +52,7 @@ func openJobs(ctx context.Context, cfg configs.Config, kept *store.Store, src *s
 	}
 	j := &jobs{sandbox: sandbox, logDir: filepath.Join(cfg.DataDir, "logs"), log: log}
 	j.Runner = runner.New(runner.Options{
-		Sandbox: sandbox, Workspaces: workspaces{src, &manifests{}}, LogDir: j.logDir, Slots: cfg.Runner.Slots,
+		Sandbox: sandbox, Workspaces: newWorkspaces(src, i), LogDir: j.logDir, Slots: cfg.Runner.Slots,
 		LogLimit: cfg.Runner.Log.Bytes(),
 		Keep:     keep, MaxKept: cfg.Artifacts.MaxSize.Bytes(),
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/configs/manifest/infer"
 	"github.com/dudesons/loktar/runner"
 	"github.com/dudesons/loktar/runner/source"
 )
@@ -13,6 +14,13 @@ import (
 type workspaces struct {
 	source    *source.Source
 	manifests *manifests
+	sights    *sights
+}
+
+func newWorkspaces(src *source.Source, i *infer.Inferrer) workspaces {
+	w := workspaces{source: src, manifests: &manifests{}}
+	w.sights = &sights{source: src, manifest: w.manifest, inferrer: i}
+	return w
 }
 
 // Lease implements runner.Workspaces. The errors are those of source.Lease and
@@ -47,6 +55,11 @@ func (w workspaces) lease(ctx context.Context, run checks.Run, job checks.Job) (
 		return space, err
 	}
 	space = runner.Workspace{Dir: lease.Dir, Release: lease.Release}
+	if job.Package.Sandbox == declared {
+		if space.Hidden, err = w.sights.hidden(ctx, run, name); err != nil {
+			return runner.Workspace{}, err
+		}
+	}
 	if job.Package.Git {
 		git, err := w.source.DotGit(ctx, lease, run, runner.GitObjects)
 		if err != nil {
