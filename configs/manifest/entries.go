@@ -92,6 +92,7 @@ func (p *parser) base() checks.Package {
 		}
 	}
 	p.secrets(p.defaults, &base)
+	p.sight(p.defaults, &base)
 	return base
 }
 
@@ -143,6 +144,7 @@ func (p *parser) entry(n *node, pkg *checks.Package) entry {
 		pkg.Dir = pkg.Name
 	}
 	p.secrets(n, pkg)
+	p.sight(n, pkg)
 	if p.defaultBuild != nil {
 		p.defaultBuildInfo(p.defaultBuild, pkg.PkgType, &pkg.BuildInfo)
 	}
@@ -168,6 +170,21 @@ func (p *parser) commands(n *node, pkg *checks.Package) {
 				p.at(int(own.keyOff), "", "test_type `make` runs `make ci` and `make clean`, not this; add \"test_type\": \"command\" or remove %s", key)
 			}
 		}
+	}
+}
+
+// sight reports a .git folder, by which all files can be had, beside a sandbox
+// that is to hide most. n is where pkg was read from.
+func (p *parser) sight(n *node, pkg *checks.Package) {
+	if !pkg.Git || pkg.Sandbox != "declared" {
+		return
+	}
+	own := n.member("git")
+	if own == nil {
+		own = n.member("sandbox")
+	}
+	if own != nil {
+		p.fault(own, "with sandbox `declared` the steps see declared files alone, and with git all files of all commits; write \"git\": false or \"sandbox\": \"repository\"")
 	}
 }
 

@@ -16,7 +16,6 @@ var notYet = []struct {
 	{"services", "", "the steps run without their services"},
 	{"secrets", "", "the steps run without these secrets"},
 	{"cache", "", "nothing is kept between runs"},
-	{"sandbox", "repository", "the steps see the whole repository"},
 	{"reports", "", "the files are kept for download, and no annotations are made from them"},
 	{"retries", "0", "a job that could not be run is tried again only when the Docker engine was away"},
 	{"retry_failures", "", "a test that failed is not tried again"},

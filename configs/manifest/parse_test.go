@@ -47,12 +47,12 @@ const every = `{
       "timeout": "1h30m", "retries": 2, "retry_failures": true,
       "resources": {"cpus": 1.5, "memory": "2GiB", "pids": 100},
       "network": false, "cache": [{"key": "pip", "paths": ["~/.cache/pip", ".venv"]}], "reuse": false,
-      "sandbox": "declared", "required": true, "git": true, "concurrency": "db",
+      "sandbox": "declared", "required": true, "concurrency": "db",
       "artifacts": ["dist/*"], "reports": ["junit.xml"],
       "build_info": {"build_type": "docker", "registry_type": "oci", "storage_type": "file", "registry_prefix": "localhost:5000/acme",
         "build_args": {"V": "1"}, "extra_versions": ["stable"], "bucket": "b", "prefix": "p", "version": "1.{{.Next}}"}
     },
-    {"pkg_name": "lib", "pkg_type": "deb", "test_type": "no-test", "commands": ["off for now"],
+    {"pkg_name": "lib", "pkg_type": "deb", "git": true, "test_type": "no-test", "commands": ["off for now"],
       "build_info": {"repository": "r", "code_name": "trixie", "component": "main"}},
     {"pkg_name": "wheel", "pkg_dir": ".", "pkg_type": "whl", "build_info": {"index": "https://pypi.example.com", "git_tag": "{{.Name}}/{{ .Version }}", "github_release": true}},
     {"pkg_name": "node", "pkg_type": "npm", "build_info": {"registry": "https://npm.example.com", "access": "public"}}
@@ -128,7 +128,7 @@ func TestEveryKey(t *testing.T) {
 			Timeout: 90 * time.Minute, Retries: 2, RetryFailures: true,
 			Resources: checks.Resources{CPUs: 1.5, Memory: 2 << 30, PIDs: 100},
 			Cache:     []checks.Cache{{Key: "pip", Paths: []string{"~/.cache/pip", ".venv"}}},
-			Sandbox:   "declared", Required: true, Git: true, Concurrency: "db",
+			Sandbox:   "declared", Required: true, Concurrency: "db",
 			Artifacts: []string{"dist/*"}, Reports: []string{"junit.xml"},
 			BuildInfo: checks.BuildInfo{
 				BuildType: "docker", RegistryType: "oci", StorageType: "file", RegistryPrefix: "localhost:5000/acme",
@@ -137,7 +137,7 @@ func TestEveryKey(t *testing.T) {
 			},
 		},
 		pkg("lib", func(p *checks.Package) {
-			p.PkgType, p.TestType, p.Commands = "deb", checks.TestNone, []string{"off for now"}
+			p.PkgType, p.Git, p.TestType, p.Commands = "deb", true, checks.TestNone, []string{"off for now"}
 			p.BuildInfo = checks.BuildInfo{Repository: "r", CodeName: "trixie", Component: "main"}
 		}),
 		pkg("wheel", func(p *checks.Package) {
@@ -227,7 +227,6 @@ func TestWarnings(t *testing.T) {
 			"16:38 packages[0].retries: has no effect in this version of Loktar: a job that could not be run is tried again only when the Docker engine was away",
 			"16:59 packages[0].retry_failures: has no effect in this version of Loktar: a test that failed is not tried again",
 			"18:34 packages[0].cache: has no effect in this version of Loktar: nothing is kept between runs",
-			"19:18 packages[0].sandbox: has no effect in this version of Loktar: the steps see the whole repository",
 			"20:43 packages[0].reports: has only a part of its effect in this version of Loktar: the files are kept for download, and no annotations are made from them",
 		}},
 		{"once a key", `{"packages": [{"pkg_name": "a", "retries": 1}, {"pkg_name": "b", "retries": 1}]}`, []string{

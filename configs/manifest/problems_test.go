@@ -199,6 +199,14 @@ b"}`, []string{
 		"1:98 packages[2].pkg_dir: folder `libs/awesom` does not exist; did you mean `libs/awesome`?",
 		"1:127 packages[3].pkg_dir: folder `nothing_like_it` does not exist; create it or write the folder that is meant",
 	}},
+	{"a .git folder and declared files", manifest.Options{}, `{"defaults": {"git": true}, "packages": [{"pkg_name": "a", "sandbox": "declared"},
+{"pkg_name": "b", "git": true, "sandbox": "declared"}, {"pkg_name": "c"}, {"pkg_name": "d", "sandbox": "declared", "git": false}]}`, []string{
+		"1:71 packages[0].sandbox: with sandbox `declared` the steps see declared files alone, and with git all files of all commits; write \"git\": false or \"sandbox\": \"repository\"",
+		"2:26 packages[1].git: with sandbox `declared` the steps see declared files alone, and with git all files of all commits; write \"git\": false or \"sandbox\": \"repository\"",
+	}},
+	{"a .git folder and declared files for all", manifest.Options{}, `{"defaults": {"sandbox": "declared", "git": true}, "packages": [{"pkg_name": "a"}, {"pkg_name": "b"}]}`, []string{
+		"1:45 defaults.git: with sandbox `declared` the steps see declared files alone, and with git all files of all commits; write \"git\": false or \"sandbox\": \"repository\"",
+	}},
 	{"values of words", manifest.Options{}, `{"packages": [{"pkg_name": "lib", "pkg_type": "dokcer", "test_type": "mvn", "type": "librari", "sandbox": "none"}]}`, []string{
 		"1:47 packages[0].pkg_type: `dokcer` is no value of pkg_type; did you mean `docker`?",
 		"1:70 packages[0].test_type: `mvn` is no value of test_type; write `make`, `command` or `no-test`",
