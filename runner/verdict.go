@@ -52,6 +52,8 @@ func verdict(t Task, exit Exit) checks.Result {
 	if exit.OutOfMemory {
 		r.Detail += fmt.Sprintf(" A process was killed because the job reached its memory limit of %s; resources.memory in %s sets it.",
 			bytesText(exit.MemoryLimit), checks.ManifestFile)
+	} else if len(t.Hidden) > 0 && !exit.TimedOut {
+		r.Detail += " Its sandbox is `declared`: files that it does not declare are not there."
 	}
 	return r
 }
