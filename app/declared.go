@@ -22,9 +22,9 @@ const maxSights = 8
 // the run's tree and the loktar.json that counted for it, as its plan was: so
 // they are the same after a restart. They are safe for concurrent use.
 type sights struct {
-	source   *source.Source
-	manifest func(context.Context, checks.Run) (*checks.Manifest, error)
-	inferrer *infer.Inferrer
+	source    *source.Source
+	manifests *manifests
+	inferrer  *infer.Inferrer
 
 	mu   sync.Mutex
 	kept []*sight // the one used last comes first
@@ -38,10 +38,11 @@ type sight struct {
 	views *keys.Views // nil until made
 }
 
-// sightKey is a tree and the loktar.json that counts for it.
+// sightKey is a tree and the commits that it was planned with.
 type sightKey struct {
-	repo            int64
-	tree, manifests string
+	repo             int64
+	tree, base, head string
+	untrusted        bool
 }
 
 // hidden are the paths of run's tree that a package is not to see. The errors
@@ -61,7 +62,7 @@ func (s *sights) hidden(ctx context.Context, run checks.Run, name string) (_ []s
 
 // of is what is kept of run's tree.
 func (s *sights) of(run checks.Run) *sight {
-	key := sightKey{run.Repo.ID, run.Tree, manifestRev(run)}
+	key := sightKey{run.Repo.ID, run.Tree, run.BaseSHA, run.HeadSHA, run.Untrusted()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	one := &sight{key: key}
@@ -81,11 +82,8 @@ func (one *sight) open(ctx context.Context, s *sights, run checks.Run, tree *sou
 	if one.views != nil {
 		return one.views, nil
 	}
-	m, err := s.manifest(ctx, run)
+	m, err := s.manifest(ctx, run, tree)
 	if err != nil {
-		return nil, err
-	}
-	if err := readEdges(ctx, s.inferrer, m, tree.Tree()); err != nil {
 		return nil, err
 	}
 	views, err := keys.NewViews(m, keyTree{tree.Tree()}, tree.Change.Links)
@@ -94,6 +92,40 @@ func (one *sight) open(ctx context.Context, s *sights, run checks.Run, tree *sou
 	}
 	one.views = views
 	return views, nil
+}
+
+// manifest is the loktar.json that counted for run, with the dependencies that
+// it was planned with.
+func (s *sights) manifest(ctx context.Context, run checks.Run, l *source.Loaded) (*checks.Manifest, error) {
+	if err := s.source.LookBack(ctx, run, l); err != nil {
+		return nil, err
+	}
+	m, problems := s.manifests.parse(l.Change.ManifestBlob, l.Manifest, nil)
+	if m == nil {
+		return nil, fmt.Errorf("parse %s: %d problems", checks.ManifestFile, len(problems))
+	}
+	if err := readEdges(ctx, s.inferrer, m, l.Tree()); err != nil {
+		return nil, err
+	}
+	if len(m.Unread) == 0 || l.BaseTree() == nil {
+		return m, nil
+	}
+	text, blob := l.BaseManifest, l.BaseManifestBlob
+	if l.Forked {
+		text, blob = l.Manifest, l.Change.ManifestBlob
+	}
+	if text == nil {
+		return m, nil
+	}
+	base, _ := s.manifests.parse(blob, text, nil)
+	if base == nil {
+		return m, nil
+	}
+	if err := readEdges(ctx, s.inferrer, base, l.BaseTree()); err != nil {
+		return nil, err
+	}
+	stillNeed(m, base)
+	return m, nil
 }
 
 // readEdges fills in what the files of m's packages tell of dependencies.

@@ -19,7 +19,7 @@ type workspaces struct {
 
 func newWorkspaces(src *source.Source, i *infer.Inferrer) workspaces {
 	w := workspaces{source: src, manifests: &manifests{}}
-	w.sights = &sights{source: src, manifest: w.manifest, inferrer: i}
+	w.sights = &sights{source: src, manifests: w.manifests, inferrer: i}
 	return w
 }
 

@@ -12,7 +12,8 @@ import (
 // Look gives the tested tree of a run whose files are leased: a Loaded with
 // Tree, and with Links and Tree of its Change, as Load gave them when the run
 // was planned. Nothing is fetched. Close must be called. A tree that the mirror
-// does not have is an error of checks.KindNotFound.
+// does not have is an error of checks.KindNotFound. What else Load fills in,
+// LookBack does.
 func (s *Source) Look(ctx context.Context, run checks.Run) (l Loaded, err error) {
 	m := s.mirror(run.Repo)
 	outer := ctx
@@ -25,7 +26,10 @@ func (s *Source) Look(ctx context.Context, run checks.Run) (l Loaded, err error)
 	if err != nil {
 		return Loaded{}, forgotten(ctx, err)
 	}
-	l = Loaded{Change: checks.Change{HeadSHA: run.HeadSHA, Tree: run.Tree}, objects: objects, tree: newTree(objects, run.Tree)}
+	l = Loaded{
+		Change: checks.Change{HeadSHA: run.HeadSHA, BaseSHA: run.BaseSHA, MergeBase: run.BaseSHA, Tree: run.Tree},
+		Forked: run.Untrusted(), objects: objects, tree: newTree(objects, run.Tree),
+	}
 	if _, err = l.tree.List("."); err == nil {
 		l.Change.Links, err = m.links(ctx, objects, lineOf(run), run.Tree)
 	}
@@ -36,6 +40,26 @@ func (s *Source) Look(ctx context.Context, run checks.Run) (l Loaded, err error)
 		return Loaded{}, errors.Join(fmt.Errorf("look at tree %s: %w", run.Tree, forgotten(ctx, err)), l.Close())
 	}
 	return l, nil
+}
+
+// LookBack fills in what l, that Look gave for run, is seen against, and the
+// text of loktar.json on both sides.
+func (s *Source) LookBack(ctx context.Context, run checks.Run, l *Loaded) (err error) {
+	m, c := s.mirror(run.Repo), &l.Change
+	ctx, done, err := m.use(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if run.PullRequest != nil && c.BaseSHA != "" {
+		if c.MergeBase, _, err = m.mergeBase(ctx, c.BaseSHA, c.HeadSHA); err != nil {
+			return forgotten(ctx, err)
+		}
+	}
+	if c.MergeBase != "" {
+		l.base = newTree(l.objects, c.MergeBase)
+	}
+	return l.manifests()
 }
 
 // lineOf is the branch whose tree is like that of a run, see comparison.line.
