@@ -17,6 +17,7 @@ import (
 func (e *Engine) begin(ctx context.Context, p planned) {
 	t := p.event.Target()
 	delete(e.planning, t)
+	e.overtook(&p)
 	if m, ok := e.moves[t.Repo]; ok {
 		m.Event(&p.event)
 		m.Event(&p.terms)

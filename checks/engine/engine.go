@@ -117,6 +117,7 @@ type Engine struct {
 	retries  map[string]*retry      // by delivery
 	running  map[checks.JobID]context.CancelCauseFunc
 	served   served
+	released map[exclusive]string  // the key of a package's release that is under way, or that passed last
 	moves    map[int64]checks.Move // by repository id: the last that came while an event may have been read
 	paused   bool                  // the runner does not answer; a probe is under way
 	broken   error                 // the store refused a step
@@ -165,6 +166,7 @@ func New(o Options) *Engine {
 		retries:  map[string]*retry{},
 		running:  map[checks.JobID]context.CancelCauseFunc{},
 		served:   served{map[int64]time.Time{}, map[int64]time.Time{}},
+		released: map[exclusive]string{},
 		moves:    map[int64]checks.Move{},
 	}
 }

@@ -47,6 +47,7 @@ func (e *Engine) start(ctx, work context.Context) {
 func (e *Engine) launch(work context.Context, run checks.Run, job checks.Job) {
 	ctx, cancel := context.WithCancelCause(work)
 	e.running[job.ID()] = cancel
+	e.begins(run.Repo.ID, &job)
 	log := jobLog(e.o.Log, run, job.ID())
 	log.Info().Int("attempt", job.Attempt).Msg("started")
 	go func() {
@@ -118,6 +119,7 @@ func (e *Engine) finish(ctx context.Context, end ended) {
 		c.Durations = append(c.Durations, checks.PackageDuration{Repo: a.run.Repo.ID, Package: j.Package.Name, Duration: j.Duration()})
 	}
 	c.Proofs = proven(&a.run, j)
+	e.settles(a.run.Repo.ID, j)
 	e.settle(a, &c, now)
 	e.commit(ctx, c)
 

@@ -95,3 +95,51 @@ func TestConcurrencyGroups(t *testing.T) {
 	w.done(first.ID)
 	w.want(w.done(second.ID), "lib passed", "api passed", "web passed", "doc passed")
 }
+
+// TestAMergeThatTakesBack: a state that comes back while another is being
+// published is published after it, however far that is when it is planned.
+func TestAMergeThatTakesBack(t *testing.T) {
+	for _, done := range []bool{false, true} {
+		w := newWorld(t)
+		w.policy.Publish = true
+		open := w.gate("lib / publish")
+		w.merge("m2", "k2")
+		m2 := w.runOf("m2", 1)
+		w.until("it to be published", func() bool { return slices.Contains(w.outcomes(m2.ID), "lib / publish running") })
+		// m1's state, k1, is what was published before, when m3 is read.
+		ch := change("m3", "lib/x")
+		ch.Releases = &checks.Releases{Keys: map[string]string{"lib": "k1"}, Last: map[string]string{"lib": "k1"}}
+		read := w.hold("m3", ch)
+		w.accept(push("refs/heads/main", "m3"))
+		if done {
+			open()
+			w.want(w.done(m2.ID), "lib passed", "api passed", "web passed", "lib / publish passed")
+		}
+		read()
+		m3 := w.runOf("m3", 1)
+		if !done {
+			open()
+		}
+		w.want(w.done(m3.ID), "lib passed", "api passed", "web passed", "lib / publish passed")
+		w.stop()
+	}
+}
+
+// hold has the change of a commit be read only once read is called.
+func (w *world) hold(sha string, ch checks.Change) (read func()) {
+	gate := make(chan struct{})
+	w.source.mu.Lock()
+	defer w.source.mu.Unlock()
+	if w.source.gates == nil {
+		w.source.gates = map[string]chan struct{}{}
+	}
+	w.source.changes[sha], w.source.gates[sha] = ch, gate
+	return func() {
+		w.until("the commit to be read", func() bool {
+			w.source.mu.Lock()
+			defer w.source.mu.Unlock()
+			return w.source.entered[sha]
+		})
+		close(gate)
+	}
+}
