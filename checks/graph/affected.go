@@ -79,7 +79,8 @@ type Held struct {
 }
 
 // Affected finds what a change affects: a file affects the package with the
-// deepest folder around it, every package whose inputs match it, and all
+// deepest folder around it, every package whose inputs match it or whose files
+// git writes to disk by it (see ReadBy), and all
 // packages when it is a global input; an affected package affects those that
 // depend on it, unless ExcludeKeywords keep it from that. Safe to call
 // concurrently.

@@ -47,6 +47,27 @@ func bruteGlobs(globs []string, path string) bool {
 	return in
 }
 
+// bruteReads reports whether p reads a file outside of its folder: as inputs
+// say, or since it says what the package's own files look like.
+func bruteReads(p checks.Package, path string) bool {
+	for _, g := range p.Inputs {
+		if strings.HasPrefix(g, "!") && bruteGlob(g[1:], path) {
+			return false
+		}
+	}
+	for dir := p.Dir; dir != "."; {
+		if i := strings.LastIndex(dir, "/"); i >= 0 {
+			dir = dir[:i]
+		} else {
+			dir = "."
+		}
+		if at := strings.TrimPrefix(dir+"/.gitattributes", "./"); path == at || strings.HasPrefix(path, at+"/") {
+			return true
+		}
+	}
+	return bruteGlobs(p.Inputs, path)
+}
+
 func bruteOwner(packages []checks.Package, path string) string {
 	owner, deepest := "", -1
 	for _, p := range packages {
@@ -194,7 +215,7 @@ func brute(packages []checks.Package, edges []checks.Edge, q graph.Query) (affec
 	isGlobal := func(f string) bool { return bruteGlobs(q.GlobalInputs, f) }
 	global := some(changed, isGlobal)
 	reads := func(f string) bool {
-		return slices.ContainsFunc(packages, func(p checks.Package) bool { return bruteGlobs(p.Inputs, f) })
+		return slices.ContainsFunc(packages, func(p checks.Package) bool { return bruteReads(p, f) })
 	}
 	uses := func(f string) bool { return isGlobal(f) || reads(f) || owned(f) != "" }
 
@@ -214,18 +235,18 @@ func brute(packages []checks.Package, edges []checks.Edge, q graph.Query) (affec
 			}
 			affected[p.Name] = append(affected[p.Name], where+" changed: "+more(shown))
 		}
-		inputs := some(changed, func(f string) bool { return bruteGlobs(p.Inputs, f) })
+		inputs := some(changed, func(f string) bool { return bruteReads(p, f) })
 		if len(inputs) > 0 {
 			affected[p.Name] = append(affected[p.Name], "input changed: "+withLinks(inputs))
 		}
-		touches := func(f string) bool { return owned(f) == p.Name || bruteGlobs(p.Inputs, f) }
+		touches := func(f string) bool { return owned(f) == p.Name || bruteReads(p, f) }
 		held := len(affected[p.Name]) > 0 && len(p.ExcludeKeywords) > 0 && len(global) == 0
 		for _, f := range some(q.Files, touches) {
 			held = held && slices.ContainsFunc(q.Commits, func(c graph.Commit) bool { return slices.Contains(c.Files, f) })
 		}
 		for _, f := range q.Files { // what links alone make count is not explained
 			for _, l := range stands[f] {
-				held = held && !bruteGlobs(p.Inputs, l)
+				held = held && !bruteReads(p, l)
 			}
 		}
 		for _, c := range q.Commits {

@@ -88,8 +88,9 @@ func refuse(format string, args ...any) error {
 
 func (g *Graph) addInputs(i int32) error {
 	p := &g.packages[i]
-	seen := make(map[string]bool, len(p.Inputs))
-	for _, text := range p.Inputs {
+	reads := ReadBy(p.Dir, p.Inputs)
+	seen := make(map[string]bool, len(reads))
+	for _, text := range reads {
 		if seen[text] {
 			continue
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/dudesons/loktar/checks/graph"
 )
 
-var elements = []string{"a", "b", "c", "ab"}
+var elements = []string{"a", "b", "c", "ab", ".gitattributes"}
 
 func drawPath(t *rapid.T, label string) string {
 	return strings.Join(rapid.SliceOfN(rapid.SampledFrom(elements), 1, 4).Draw(t, label), "/")

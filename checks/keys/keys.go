@@ -31,6 +31,8 @@ type Options struct {
 //   - its own files: those in its folder but for the folders of packages
 //     inside it, for what m ignores and for loktar.json,
 //   - the files that its inputs and global_inputs match, also ignored ones,
+//   - the files .gitattributes in the folders around its own, by which git
+//     writes its files to disk,
 //   - what the symbolic links among all these lead to,
 //   - the files that it reads and nobody owns, as m.Edges tell,
 //   - what of its entry changes what is built or how; see the table fields,
@@ -50,7 +52,8 @@ type Options struct {
 // changes one changes the keys of all of them.
 //
 // What the key cannot know is what steps read elsewhere: the network, the
-// values of secrets, the history of a package with Git.
+// values of secrets, the history of a package with Git. Attributes in a folder
+// that only inputs or links lead to count where these lead to them too.
 //
 // Of reads the entry of each package's folder, and the folders between a
 // package and those nested in it. It lists all files only when a glob of

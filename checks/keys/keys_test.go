@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/checks/graph"
 	"github.com/dudesons/loktar/checks/keys"
 )
 
@@ -88,6 +89,9 @@ func TestWhatCounts(t *testing.T) {
 		"a link to an ignored file":  {[]checks.Package{pkg("a"), pkg("b")}, checks.Manifest{Ignore: []string{"**/g"}}, files{"a/l": "->../conf/g"}, files{"conf/g": "2"}, []string{}},
 		"a link to loktar.json":      {[]checks.Package{in(pkg("r"), "."), pkg("a")}, checks.Manifest{}, files{"l": "->loktar.json", "a/l": "->../l"}, files{"loktar.json": "2"}, []string{"a"}},
 		"a folder called so":         {[]checks.Package{in(pkg("r"), "."), pkg("a")}, checks.Manifest{}, files{"loktar.json/f": "1"}, files{"loktar.json/f": "2"}, []string{"r"}},
+		"attributes around it":       {[]checks.Package{pkg("a"), in(pkg("n"), "c/x/n"), in(pkg("r"), ".")}, checks.Manifest{Ignore: []string{"**/.*"}}, nil, files{"c/x/.gitattributes": "1"}, []string{"n"}},
+		"attributes of the root":     {[]checks.Package{pkg("a"), pkg("b")}, checks.Manifest{}, files{".gitattributes": "1"}, files{".gitattributes": "2"}, []string{"a", "b"}},
+		"attributes of others":       {[]checks.Package{pkg("a"), pkg("b")}, checks.Manifest{}, nil, files{"b/.gitattributes": "2"}, []string{"b"}},
 		"an ignored submodule":       {[]checks.Package{in(pkg("z"), "z.md"), pkg("a")}, checks.Manifest{Ignore: []string{"*.md"}}, files{"z.md": "@1"}, files{"z.md": "@2"}, []string{}},
 		"an ignored one linked to":   {[]checks.Package{pkg("a"), pkg("b")}, checks.Manifest{Ignore: []string{"**/g"}}, files{"a/l": "->../conf"}, files{"conf/g": "2"}, []string{}},
 		"beside an ignored one":      {[]checks.Package{pkg("a"), pkg("b")}, checks.Manifest{Ignore: []string{"**/g"}}, files{"a/l": "->../conf"}, files{"conf/f": "2"}, []string{"a"}},
@@ -174,12 +178,17 @@ func TestAsksLittle(t *testing.T) {
 			if _, err := keys.Of(&c.m, tree, keys.Options{Links: f.links()}); err != nil {
 				t.Fatal(err)
 			}
-			links := 0
+			links, attributes := 0, 0
+			for _, p := range c.m.Packages {
+				if !slices.ContainsFunc(p.Inputs, func(g string) bool { return g[0] == '!' }) {
+					attributes += len(graph.ReadBy(p.Dir, nil)) // each is looked for
+				}
+			}
 			if c.m.Packages[0].Name != "l" {
 				links = 1 // the target of l is looked at
 			}
-			if a := tree.asked; a.entry-links != c.entry || a.list != c.list || a.files != c.files {
-				t.Errorf("asked %d entries, %d folders, %d times for all; want %d, %d, %d", a.entry-links, a.list, a.files, c.entry, c.list, c.files)
+			if a := tree.asked; a.entry-links-attributes != c.entry || a.list != c.list || a.files != c.files {
+				t.Errorf("asked %d entries, %d folders, %d times for all; want %d, %d, %d", a.entry-links-attributes, a.list, a.files, c.entry, c.list, c.files)
 			}
 		})
 	}

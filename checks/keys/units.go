@@ -173,7 +173,7 @@ func (w *work) inputs() error {
 	w.reads = make([][]*unit, len(w.packages))
 	for i := range w.packages {
 		var err error
-		if w.reads[i], err = w.units.add(w.packages[i].Inputs); err != nil {
+		if w.reads[i], err = w.units.add(graph.ReadBy(w.packages[i].Dir, w.packages[i].Inputs)); err != nil {
 			return fmt.Errorf("package %s: inputs: %w", w.packages[i].Name, err)
 		}
 	}

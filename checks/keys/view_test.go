@@ -2,9 +2,11 @@ package keys_test
 
 import (
 	"errors"
+	"path"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -227,4 +229,55 @@ func TestSightErrors(t *testing.T) {
 	if _, err := keys.NewViews(&checks.Manifest{Packages: []checks.Package{pkg("a", "x")}}, f.tree(), nil); err == nil || !strings.HasPrefix(err.Error(), "find out what packages see: ") {
 		t.Error(err)
 	}
+}
+
+// BenchmarkHidden finds out what one of 5,000 packages, of 20 files each, does
+// not see, in a tree that is listed already. Its floor, in the same run, is to
+// list the folders that it has to look into, and to write each path once.
+// views-ms is what is made once for a tree.
+func BenchmarkHidden(b *testing.B) {
+	m, f := monorepo(5000, 100_000)
+	tree, links := f.tree(), f.links()
+	name := m.Packages[4999].Name
+	var made, work, floor time.Duration
+	count := 0
+	for b.Loop() {
+		t0 := time.Now()
+		v, err := keys.NewViews(m, tree, links)
+		if err != nil {
+			b.Fatal(err)
+		}
+		t1 := time.Now()
+		tree.asked.list = 0
+		hidden, err := v.Hidden(tree, name)
+		t2 := time.Now()
+		if err != nil || len(hidden) == 0 {
+			b.Fatal(len(hidden), err)
+		}
+		var out []string
+		for _, dir := range slices.Compact(parentsOf(hidden)) {
+			entries, err := tree.List(dir)
+			if err != nil {
+				b.Fatal(err)
+			}
+			for _, e := range entries {
+				out = append(out, dir+"/"+e.Name)
+			}
+		}
+		made, work, floor, count = made+t1.Sub(t0), work+t2.Sub(t1), floor+time.Since(t2), len(hidden)
+		if len(out) < count {
+			b.Fatal(len(out), count)
+		}
+	}
+	b.ReportMetric(float64(made.Nanoseconds())/float64(b.N)/1e6, "views-ms")
+	b.ReportMetric(float64(work.Nanoseconds())/float64(b.N)/1e6, "hidden-ms")
+	b.ReportMetric(float64(work)/float64(floor), "x-floor")
+	b.ReportMetric(float64(count), "hidden")
+}
+
+func parentsOf(paths []string) (out []string) {
+	for _, p := range paths {
+		out = append(out, path.Dir(p))
+	}
+	return out
 }
