@@ -17,8 +17,9 @@ type announcer interface {
 	CreateRelease(ctx context.Context, installation int64, repo checks.Repo, r github.Release) error
 }
 
-// historian reads what happened to a folder.
+// historian reads what happened to a folder, and to a branch.
 type historian interface {
+	Passed(ctx context.Context, installation int64, repo checks.Repo, branch, older, newer string) (bool, error)
 	History(ctx context.Context, installation int64, repo checks.Repo, r source.Range) (source.History, error)
 }
 

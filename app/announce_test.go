@@ -19,6 +19,7 @@ import (
 
 // town is a GitHub that says what it is told to, and a mirror that does.
 type town struct {
+	still
 	tagErr, releaseErr, historyErr error
 
 	tags     []string

@@ -97,7 +97,7 @@ func (c *changes) Load(ctx context.Context, ev checks.Event) (checks.Change, err
 	switch {
 	case c.releases == nil || ch.Manifest == nil || ch.Tree == "":
 	case ev.Push != nil && ch.Policy.Publishes(ev.Push):
-		ch.Releases, err = c.releases.plan(ev.Repo, ch.Manifest, all)
+		ch.Releases, err = c.releases.plan(ctx, ev, ch.Manifest, all)
 	case ch.Policy.Tries(ev.PullRequest):
 		ch.Releases = c.releases.planTry(ev.Repo, ch.Manifest)
 	}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,7 +18,7 @@ func TestOvertaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	r := &releases{store: s}
+	r := &releases{store: s, historian: still{}}
 	repo := checks.Repo{ID: 1, Owner: "acme", Name: "pets"}
 	seq := uint64(0)
 	push := func(sha string, jobs ...string) checks.Run {
@@ -34,7 +35,7 @@ func TestOvertaken(t *testing.T) {
 	job := checks.Job{Package: checks.Package{Name: "lib / publish"}, Release: &checks.Release{Package: "lib"}}
 	want := func(run checks.Run, published, want string) {
 		t.Helper()
-		got, err := r.overtaken(run, job, checks.Publication{Repo: 1, Package: "lib", Version: "7", Commit: published})
+		got, err := r.overtaken(t.Context(), run, job, checks.Publication{Repo: 1, Package: "lib", Version: "7", Commit: published})
 		if err != nil || want == "" && got != "" || !strings.Contains(got, want) {
 			t.Errorf("%s after %s: %q, %v, want %q", run.HeadSHA, published, got, err, want)
 		}
@@ -50,5 +51,14 @@ func TestOvertaken(t *testing.T) {
 	want(m2, "m0", "The newest commit of the branch, m3, owes nothing of it.")
 	m1 = push("m1", "lib", "lib / publish") // the branch was set back
 	want(m1, "m2", "")
+	want(m2, "m1", "A later commit, m1, is published.")
+	push("m2", "lib", "lib / publish") // and forth again
 	want(m2, "m1", "")
+}
+
+// still is of a branch that is where the last push left it.
+type still struct{ historian }
+
+func (still) Passed(context.Context, int64, checks.Repo, string, string, string) (bool, error) {
+	return false, nil
 }

@@ -53,8 +53,14 @@ func openReleases(cfg configs.Config, s *store.Store, r *runner.Runner, log zero
 }
 
 // plan tells which packages are published and which were. all are the keys of
-// m's packages in the tree to test.
-func (r *releases) plan(repo checks.Repo, m *checks.Manifest, all map[string]string) (*checks.Releases, error) {
+// m's packages in the tree to test. Of a push that was heard of late nothing
+// is: what came after it is planned already.
+func (r *releases) plan(ctx context.Context, ev checks.Event, m *checks.Manifest, all map[string]string) (*checks.Releases, error) {
+	later, err := r.late(ctx, ev)
+	if err != nil {
+		return nil, err
+	}
+	repo := ev.Repo
 	out := &checks.Releases{Keys: map[string]string{}, Last: map[string]string{}, Refused: map[string]string{}}
 	for _, pkg := range m.Packages {
 		if !published(pkg) {
@@ -71,6 +77,10 @@ func (r *releases) plan(repo checks.Repo, m *checks.Manifest, all map[string]str
 		}
 		if found {
 			out.Last[pkg.Name] = contentOf(last.Key)
+		}
+		if later != "" && out.Last[pkg.Name] != out.Keys[pkg.Name] {
+			out.Refused[pkg.Name] = fmt.Sprintf("The push of a later commit, %s, was heard of before this one.", checks.ShortSHA(later))
+			delete(out.Keys, pkg.Name)
 		}
 	}
 	return out, nil
@@ -113,8 +123,11 @@ func (r *releases) run(ctx context.Context, run checks.Run, job checks.Job) (che
 		return result, nil
 	}
 	if found {
-		if why, err := r.overtaken(run, job, last); why != "" || err != nil {
-			return checks.Result{Outcome: checks.OutcomeSuperseded, Detail: why}, err
+		switch why, err := r.overtaken(ctx, run, job, last); {
+		case err != nil:
+			return r.owed(ctx, pkg, "", err)
+		case why != "":
+			return checks.Result{Outcome: checks.OutcomeSuperseded, Detail: why}, nil
 		}
 	}
 	to, closer, err := r.publisher(run.Repo, &pkg)

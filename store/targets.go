@@ -16,6 +16,16 @@ import (
 // A t without a pull number and a ref has the runs that have neither, not all
 // runs of its repository.
 func (s *Store) Latest(t checks.Target) (run checks.Run, found bool, err error) {
+	return s.latest(t, func(r *checks.Run) bool { return r.Outdated == "" })
+}
+
+// LatestFresh is as Latest, among the runs that are no re-run: of a branch,
+// that of the push which was heard of last.
+func (s *Store) LatestFresh(t checks.Target) (run checks.Run, found bool, err error) {
+	return s.latest(t, func(r *checks.Run) bool { return r.RerunOf == "" })
+}
+
+func (s *Store) latest(t checks.Target, counts func(*checks.Run) bool) (run checks.Run, found bool, err error) {
 	if len(t.Ref) > maxName {
 		return checks.Run{}, false, nil
 	}
@@ -28,7 +38,7 @@ func (s *Store) Latest(t checks.Target) (run checks.Run, found bool, err error) 
 			if err != nil {
 				return err
 			}
-			if r.Outdated == "" {
+			if counts(&r) {
 				run, found = r, true
 				return nil
 			}

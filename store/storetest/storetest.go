@@ -33,6 +33,7 @@ type Store interface {
 	RunsOf(repo int64, headSHA string) ([]checks.Run, error)
 	Recent(limit int) ([]checks.Run, error)
 	Latest(t checks.Target) (run checks.Run, found bool, err error)
+	LatestFresh(t checks.Target) (run checks.Run, found bool, err error)
 	Durations(repo int64) (map[string]time.Duration, error)
 	Proofs(repo int64, scopes []checks.Scope, want map[string]string) (map[string]checks.Proof, error)
 

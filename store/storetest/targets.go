@@ -82,6 +82,18 @@ func testTargets(t *testing.T, open Open) {
 	put(&r301)
 	latest(t, s, five, &r301)
 
+	// A re-run is the newest, and not fresh.
+	r302 := run(302, shaA)
+	r302.PullRequest, r302.RerunOf = pull(5), r20.ID
+	put(&r302)
+	latest(t, s, five, &r302)
+	fresh, found, err := s.LatestFresh(five)
+	if must(t, err); !found || fresh.ID != r301.ID {
+		t.Fatalf("newest run that is no re-run: %q, want %q", fresh.ID, r301.ID)
+	}
+	r302.PullRequest = pull(9)
+	put(&r302)
+
 	// A run that is put again stands where it says.
 	r301.PullRequest = pull(8)
 	put(&r301)
