@@ -16,7 +16,7 @@ test: setup image tools ## Vet, lint and test everything, with real Docker
 
 build: ## Build bin/loktar
 	@[ -e bin/loktar ] || echo 'building bin/loktar; the first time takes a minute'
-	@go build -trimpath -ldflags '$(LDFLAGS)' -o bin/loktar ./app/loktar
+	@CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/loktar ./app/loktar
 
 image: setup ## Build the image loktar/base, once
 	@configs/image/build

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/dudesons/loktar/configs/internal/value"
 )
@@ -74,7 +75,7 @@ type RegistryError struct{ Text string }
 func (e *RegistryError) Error() string { return e.Text }
 
 // packageName is what loktar.json allows.
-var packageName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
+var packageName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`) })
 
 // RegistryFor is where the package pkgName of the repository OWNER/REPO is
 // published to. kind is the type that is needed, the package's
@@ -98,7 +99,7 @@ func (c Config) RegistryFor(owner, repo, pkgName, kind, named string) (Registry,
 	switch {
 	case !isRepository(who) || repo == "*":
 		return Registry{}, refuse("%.200q is not the name of a repository.", who)
-	case !packageName.MatchString(pkgName):
+	case !packageName().MatchString(pkgName):
 		return Registry{}, refuse("%.200q is not the name of a package.", pkgName)
 	case kind == "" && c.Publish.Storage == nil:
 		return Registry{}, refuse("The server has no storage for artifacts. Its operator sets `%s` in its configuration.", storage)

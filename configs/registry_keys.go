@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -136,14 +137,14 @@ func setEndpoint(_ *loader, r *Registry, v string) error {
 }
 
 var (
-	regionName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
+	regionName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`) })
 	// bucketName is what servers of S3 allow, with what old buckets have:
 	// https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-	bucketName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]$`)
+	bucketName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]$`) })
 )
 
 func setRegion(_ *loader, r *Registry, v string) error {
-	if !regionName.MatchString(v) {
+	if !regionName().MatchString(v) {
 		return errors.New("is not a region; write for example us-east-1")
 	}
 	r.S3.Region = v
@@ -151,7 +152,7 @@ func setRegion(_ *loader, r *Registry, v string) error {
 }
 
 func setBucket(_ *loader, r *Registry, v string) error {
-	if !bucketName.MatchString(v) {
+	if !bucketName().MatchString(v) {
 		return errors.New("is not the name of a bucket; write it alone, and what stands before all keys as `prefix`")
 	}
 	r.S3.Bucket = v
@@ -208,11 +209,11 @@ func checkMember(v string) error {
 	return checkRepository(v)
 }
 
-var patternCharacters = regexp.MustCompile(`^[A-Za-z0-9._*-]{1,100}$`)
+var patternCharacters = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9._*-]{1,100}$`) })
 
 func checkPattern(v string) error {
 	switch {
-	case !patternCharacters.MatchString(v):
+	case !patternCharacters().MatchString(v):
 		return errors.New("is not the name of a package; write the name, with `*` for any characters, for example web-*")
 	case strings.Contains(v, "**"):
 		return errors.New("has `**`, which is no more than `*`; did you mean `" + stars.ReplaceAllString(v, "*") + "`?")

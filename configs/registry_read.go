@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 
@@ -30,7 +31,7 @@ type place struct {
 
 // registryName is also what image references and URLs may look like, so that
 // one may be called by its host.
-var registryName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
+var registryName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`) })
 
 func (l *loader) readPublish(m setting) {
 	if m.kind != yaml.MappingNode {
@@ -63,7 +64,7 @@ func (l *loader) readRegistries(m setting) {
 	}
 	for _, s := range m.parts {
 		label := registries + "." + s.name
-		if !registryName.MatchString(s.name) {
+		if !registryName().MatchString(s.name) {
 			label = registries
 			// An address may hold a password.
 			l.problems = append(l.problems, Problem{Key: registries, Source: s.source, Value: shown(key{name: "url"}, s.name),

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	units "github.com/docker/go-units"
 )
@@ -50,11 +51,11 @@ func setFirewall(c *Config, v string) error {
 	return nil
 }
 
-var imagePattern = regexp.MustCompile(`^[A-Za-z0-9*][A-Za-z0-9._:/@*-]{0,254}$`)
+var imagePattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9*][A-Za-z0-9._:/@*-]{0,254}$`) })
 
 func checkImage(v string) error {
 	switch {
-	case !imagePattern.MatchString(v):
+	case !imagePattern().MatchString(v):
 		return errors.New("is not a pattern of images; write a name with `*` for any characters, for example golang or registry.example.com/ci/*")
 	case strings.Contains(v, "**"):
 		return errors.New("has `**`, which is no more than `*`; did you mean `" + stars.ReplaceAllString(v, "*") + "`?")

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -70,22 +71,22 @@ func (a *App) run(ctx context.Context, c *client, t target, do func(context.Cont
 	return 0, nil
 }
 
-var repoPart = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
+var repoPart = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`) })
 
 // valid refuses names that would become another path of the API.
 func (t target) valid() error {
 	for _, part := range []string{t.repo.Owner, t.repo.Name} {
-		if !repoPart.MatchString(part) || strings.Trim(part, ".") == "" {
+		if !repoPart().MatchString(part) || strings.Trim(part, ".") == "" {
 			return checks.Errorf(checks.KindRefused, nil, "%q is not the name of a repository at GitHub.", t.repo.FullName())
 		}
 	}
 	return nil
 }
 
-var objectID = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+var objectID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`) })
 
 func validSHA(sha string) error {
-	if !objectID.MatchString(sha) {
+	if !objectID().MatchString(sha) {
 		return checks.Errorf(checks.KindRefused, nil, "%.64q is not a commit's SHA.", sha)
 	}
 	return nil

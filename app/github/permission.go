@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"sync"
 
 	gh "github.com/google/go-github/v60/github"
 
@@ -14,7 +15,7 @@ import (
 
 // login is an account's name at GitHub, those of Apps and of managed users
 // among them.
-var login = regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}(\[bot\])?$`)
+var login = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}(\[bot\])?$`) })
 
 // Permission asks what user may do in repo now. GitHub is asked by login, and
 // its answer counts only when it is about the account with user's ID: when
@@ -22,7 +23,7 @@ var login = regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}(\[bot\])?$`)
 // none, without an error, for an account that is not there and for one that
 // GitHub does not tell of.
 func (a *App) Permission(ctx context.Context, installation int64, repo checks.Repo, user checks.User) (checks.Permission, error) {
-	if user.ID <= 0 || !login.MatchString(user.Login) {
+	if user.ID <= 0 || !login().MatchString(user.Login) {
 		return checks.PermissionNone, nil
 	}
 	permission := checks.PermissionNone

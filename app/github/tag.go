@@ -60,7 +60,7 @@ func sameTag(ctx context.Context, rest *gh.Client, path, name, sha string) error
 		} `json:"object"`
 	}
 	err := ask(ctx, rest, http.MethodGet, path+"/ref/"+url.PathEscape("tags/"+name), nil, &at)
-	if err == nil && at.Object.Type == "tag" && objectID.MatchString(at.Object.SHA) {
+	if err == nil && at.Object.Type == "tag" && objectID().MatchString(at.Object.SHA) {
 		err = ask(ctx, rest, http.MethodGet, path+"/tags/"+at.Object.SHA, nil, &at)
 	}
 	switch {

@@ -19,7 +19,9 @@ var version = "dev"
 
 func main() { os.Exit(run()) }
 
-// run is main with an exit code.
+// run is main with an exit code. Every command starts with the packages of all
+// of them, so these make what is costly, as templates and patterns that count,
+// when it is first used.
 func run() int {
 	// The first signal asks for an orderly end; a second one ends at once.
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)

@@ -8,13 +8,16 @@ import (
 	"html/template"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 )
 
 //go:embed pages
 var pageFiles embed.FS
 
-var templates = template.Must(template.ParseFS(pageFiles, "pages/*.html"))
+var templates = sync.OnceValue(func() *template.Template {
+	return template.Must(template.ParseFS(pageFiles, "pages/*.html"))
+})
 
 // contentPolicy lets a page load nothing but what the hub itself serves.
 const contentPolicy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -92,7 +95,7 @@ func staticFile(name, kind string) http.HandlerFunc {
 
 func render(w http.ResponseWriter, status int, name string, data any) {
 	var b bytes.Buffer
-	if err := templates.ExecuteTemplate(&b, name, data); err != nil {
+	if err := templates().ExecuteTemplate(&b, name, data); err != nil {
 		http.Error(w, "The page could not be made: "+err.Error(), http.StatusInternalServerError)
 		return
 	}
@@ -113,7 +116,7 @@ func (h *Hub) stream(w http.ResponseWriter, r *http.Request, name string, data f
 		changed := h.changed
 		h.mu.Unlock()
 		var b bytes.Buffer
-		if err := templates.ExecuteTemplate(&b, name, data()); err != nil {
+		if err := templates().ExecuteTemplate(&b, name, data()); err != nil {
 			return
 		}
 		if !bytes.Equal(last, b.Bytes()) {

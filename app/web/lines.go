@@ -6,6 +6,7 @@ import (
 	"io"
 	"regexp"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -26,11 +27,11 @@ func (m mark) String() string {
 	return fmt.Sprintf("%d-%d-%s", m.Offset, m.Line, m.Style)
 }
 
-var markForm = regexp.MustCompile(`^(\d{1,15})-(\d{1,15})-([0-9;]{0,60})$`)
+var markForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(\d{1,15})-(\d{1,15})-([0-9;]{0,60})$`) })
 
 // parseMark reads what String wrote. Anyone may have written it.
 func parseMark(s string) (mark, bool) {
-	p := markForm.FindStringSubmatch(s)
+	p := markForm().FindStringSubmatch(s)
 	if p == nil {
 		return mark{}, false
 	}

@@ -14,29 +14,32 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
 //go:embed pages assets
 var files embed.FS
 
-var templates = template.Must(template.New("").Funcs(template.FuncMap{
-	"short":    short,
-	"segment":  url.PathEscape, // of a path: the name of a release holds a slash
-	"list":     list,
-	"trigger":  trigger,
-	"ref":      refOf,
-	"sentence": sentence,
-	"size":     size,
-	"file":     filePath,
-	"groups":   groups,
-	"https":    https,
-	"utc":      func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
-	"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-}).ParseFS(files, "pages/*.html"))
+var templates = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("").Funcs(template.FuncMap{
+		"short":    short,
+		"segment":  url.PathEscape, // of a path: the name of a release holds a slash
+		"list":     list,
+		"trigger":  trigger,
+		"ref":      refOf,
+		"sentence": sentence,
+		"size":     size,
+		"file":     filePath,
+		"groups":   groups,
+		"https":    https,
+		"utc":      func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
+		"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	}).ParseFS(files, "pages/*.html"))
+})
 
 // assets are the files that pages load, by name.
-var assets = func() map[string][]byte {
+var assets = sync.OnceValue(func() map[string][]byte {
 	all := map[string][]byte{}
 	entries, err := files.ReadDir("assets")
 	if err != nil {
@@ -51,32 +54,32 @@ var assets = func() map[string][]byte {
 	}
 	all["loktar.css"] = append(all["loktar.css"], paletteCSS()...)
 	return all
-}()
+})
 
 // assetVersion changes with any of the assets, so browsers may keep them.
-var assetVersion = func() string {
+var assetVersion = sync.OnceValue(func() string {
 	h := sha256.New()
-	names := make([]string, 0, len(assets))
-	for name := range assets {
+	names := make([]string, 0, len(assets()))
+	for name := range assets() {
 		names = append(names, name)
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		h.Write(assets[name])
+		h.Write(assets()[name])
 	}
 	return hex.EncodeToString(h.Sum(nil))[:12]
-}()
+})
 
 func (s *server) asset(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("file")
-	body, ok := assets[name]
+	body, ok := assets()[name]
 	if !ok {
 		s.elsewhere(w, r)
 		return
 	}
 	types := map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 	w.Header().Set("Content-Type", types[path.Ext(name)])
-	if r.URL.Query().Get("v") == assetVersion {
+	if r.URL.Query().Get("v") == assetVersion() {
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
 	out := compressed(w, r)
@@ -100,7 +103,7 @@ func (s *server) show(w http.ResponseWriter, r *http.Request, status int, name s
 // render is a template with its values filled in.
 func render(name string, v any) ([]byte, error) {
 	var b bytes.Buffer
-	if err := templates.ExecuteTemplate(&b, name, v); err != nil {
+	if err := templates().ExecuteTemplate(&b, name, v); err != nil {
 		return nil, fmt.Errorf("render page: %w", err)
 	}
 	return b.Bytes(), nil

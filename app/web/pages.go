@@ -27,7 +27,7 @@ type page struct {
 }
 
 func (s *server) page(r *http.Request, title string) page {
-	return page{Title: title, Root: root(r), Version: s.Version, Assets: assetVersion}
+	return page{Title: title, Root: root(r), Version: s.Version, Assets: assetVersion()}
 }
 
 func (s *server) start(w http.ResponseWriter, r *http.Request) {
@@ -70,7 +70,7 @@ type row struct {
 
 func (s *server) run(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("run")
-	if !runID.MatchString(id) {
+	if !runID().MatchString(id) {
 		s.missing(w, r, noRun)
 		return
 	}

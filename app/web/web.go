@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -107,15 +108,15 @@ func headers(next http.Handler) http.Handler {
 }
 
 var (
-	runID       = regexp.MustCompile(`^[A-Za-z0-9]{1,64}$`)
-	packageName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}( / publish)?$`)
+	runID       = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9]{1,64}$`) })
+	packageName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}( / publish)?$`) })
 )
 
 // jobID reads the job that a request is about. What is not shaped like an id
 // is like one that is not there.
 func jobID(r *http.Request) (checks.JobID, bool) {
 	id := checks.JobID{Run: r.PathValue("run"), Package: r.PathValue("pkg")}
-	return id, runID.MatchString(id.Run) && packageName.MatchString(id.Package)
+	return id, runID().MatchString(id.Run) && packageName().MatchString(id.Package)
 }
 
 // root is the relative way from a request's page to the start page, so that

@@ -56,9 +56,9 @@ func (h *handler) read(w http.ResponseWriter, r *http.Request) (none checks.Even
 	}
 	event := r.Header.Get("X-GitHub-Event")
 	switch {
-	case !eventPattern.MatchString(event):
+	case !eventPattern().MatchString(event):
 		return none, &answer{http.StatusBadRequest, "The header X-GitHub-Event is missing or is not the name of an event."}
-	case !guidPattern.MatchString(r.Header.Get("X-GitHub-Delivery")):
+	case !guidPattern().MatchString(r.Header.Get("X-GitHub-Delivery")):
 		return none, &answer{http.StatusBadRequest, "The header X-GitHub-Delivery is missing or is not a GUID."}
 	}
 	body, refused := payloadOf(r.Header.Get("Content-Type"), buf.Bytes())

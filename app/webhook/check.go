@@ -2,12 +2,13 @@ package webhook
 
 import (
 	"regexp"
+	"sync"
 
 	"github.com/dudesons/loktar/checks"
 )
 
 // actionPattern is the form of the identifiers that we give to buttons.
-var actionPattern = regexp.MustCompile(`^[a-z_]{1,20}$`)
+var actionPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z_]{1,20}$`) })
 
 // checkRunPayload is the payload of check_run.
 type checkRunPayload struct {
@@ -29,7 +30,7 @@ func (p *checkRunPayload) kind(app int64) (kind checks.EventKind, _ *answer) {
 	switch {
 	case p.Action == "rerequested":
 		kind = checks.EventRerunPackage
-	case p.Action == "requested_action" && actionPattern.MatchString(p.RequestedAction.Identifier):
+	case p.Action == "requested_action" && actionPattern().MatchString(p.RequestedAction.Identifier):
 		kind = checks.EventAction
 	default:
 		return "", notKept

@@ -90,7 +90,7 @@ func checkKept(t *testing.T, ev checks.Event) {
 		commit = true
 	case checks.EventAction:
 		commit, run = true, true
-		ok = ok && actionPattern.MatchString(string(ev.Action))
+		ok = ok && actionPattern().MatchString(string(ev.Action))
 	case checks.EventCommand:
 		comment = true
 	case checks.EventRepoMoved:
@@ -148,7 +148,7 @@ func wellFormedAbout(ev checks.Event) bool {
 		ok = ok && c.ID > 0 && c.Number > 0 && cleanCommand(c.Line)
 	}
 	for _, r := range repos {
-		ok = ok && r.ID > 0 && ownerPattern.MatchString(r.Owner) && namePattern.MatchString(r.Name)
+		ok = ok && r.ID > 0 && ownerPattern().MatchString(r.Owner) && namePattern().MatchString(r.Name)
 	}
 	for _, b := range branches {
 		ok = ok && validBranch(b)

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/dudesons/loktar/checks"
 )
@@ -17,9 +18,9 @@ const maxText = 1000
 var (
 	shaPattern   = regexp.MustCompile(`^(?:[0-9a-f]{40}|[0-9a-f]{64})$`)
 	zeroPattern  = regexp.MustCompile(`^(?:0{40}|0{64})$`) // git's word for no commit
-	ownerPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}$`)
-	namePattern  = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
-	loginPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}(?:\[bot\])?$`)
+	ownerPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}$`) })
+	namePattern  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`) })
+	loginPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}(?:\[bot\])?$`) })
 	// refused says what git-check-ref-format refuses anywhere in a branch.
 	branchRefused = regexp.MustCompile(`[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock/`)
 )
@@ -34,9 +35,9 @@ func (r *repository) repo(field string) (checks.Repo, *answer) {
 	switch {
 	case r.ID <= 0:
 		return checks.Repo{}, unusable("The field %s.id is not the id of a repository.", field)
-	case !ownerPattern.MatchString(r.Owner.Login):
+	case !ownerPattern().MatchString(r.Owner.Login):
 		return checks.Repo{}, unusable("The field %s.owner.login is not the name of an account.", field)
-	case !namePattern.MatchString(r.Name), r.Name == ".", r.Name == "..":
+	case !namePattern().MatchString(r.Name), r.Name == ".", r.Name == "..":
 		return checks.Repo{}, unusable("The field %s.name is not the name of a repository.", field)
 	}
 	return checks.Repo{ID: r.ID, Owner: r.Owner.Login, Name: r.Name}, nil
@@ -72,7 +73,7 @@ func validBranch(name string) bool {
 // and no reason to refuse an event.
 func (u *user) account() checks.User {
 	out := checks.User{ID: max(u.ID, 0)}
-	if loginPattern.MatchString(u.Login) {
+	if loginPattern().MatchString(u.Login) {
 		out.Login = u.Login
 	}
 	return out

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -102,8 +103,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 var (
-	guidPattern  = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
-	eventPattern = regexp.MustCompile(`^[a-z_]{1,64}$`)
+	guidPattern  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`) })
+	eventPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z_]{1,64}$`) })
 )
 
 // receive takes one delivery to its end. The logger that it returns names the
@@ -114,7 +115,7 @@ func (h *handler) receive(w http.ResponseWriter, r *http.Request) (answer, zerol
 		return answer{http.StatusMethodNotAllowed, "Send webhook deliveries with POST."}, log
 	}
 	event, guid := r.Header.Get("X-GitHub-Event"), r.Header.Get("X-GitHub-Delivery")
-	if eventPattern.MatchString(event) && guidPattern.MatchString(guid) {
+	if eventPattern().MatchString(event) && guidPattern().MatchString(guid) {
 		log = log.With().Str("delivery", guid).Str("event", event).Logger()
 	}
 	ev, refused := h.read(w, r)

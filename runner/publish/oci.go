@@ -111,7 +111,7 @@ func (p *OCI) check(ctx context.Context, r Release) (*remoteImages, []string, er
 	}
 	aliases := []string{Latest}
 	for _, a := range r.Package.BuildInfo.ExtraVersions {
-		if _, numbered := numbers.Number(a); numbered || !tagGrammar.MatchString(a) {
+		if _, numbered := numbers.Number(a); numbered || !tagGrammar().MatchString(a) {
 			return nil, nil, refusedf("%q in build_info.extra_versions cannot be a tag that moves: it is no tag, or could be a version itself. Write a word such as `stable`.", short(a))
 		}
 		if a != r.Version && !slices.Contains(aliases, a) {

@@ -3,22 +3,25 @@ package publish
 import (
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // pep440 is the pattern of the version specifiers specification (PEP 440,
 // appendix B), without surrounding space.
-var pep440 = regexp.MustCompile(`^v?(?:([0-9]+)!)?([0-9]+(?:\.[0-9]+)*)` +
-	`(?:[-_.]?(alpha|a|beta|b|preview|pre|c|rc)[-_.]?([0-9]+)?)?` +
-	`(?:-([0-9]+)|[-_.]?(post|rev|r)[-_.]?([0-9]+)?)?` +
-	`(?:[-_.]?(dev)[-_.]?([0-9]+)?)?` +
-	`(?:\+([a-z0-9]+(?:[-_.][a-z0-9]+)*))?$`)
+var pep440 = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^v?(?:([0-9]+)!)?([0-9]+(?:\.[0-9]+)*)` +
+		`(?:[-_.]?(alpha|a|beta|b|preview|pre|c|rc)[-_.]?([0-9]+)?)?` +
+		`(?:-([0-9]+)|[-_.]?(post|rev|r)[-_.]?([0-9]+)?)?` +
+		`(?:[-_.]?(dev)[-_.]?([0-9]+)?)?` +
+		`(?:\+([a-z0-9]+(?:[-_.][a-z0-9]+)*))?$`)
+})
 
 // normalVersion is a Python version in its normal form; false when it is none.
 func normalVersion(v string) (string, bool) {
 	if len(v) > maxVersion {
 		return "", false
 	}
-	m := pep440.FindStringSubmatch(strings.ToLower(v))
+	m := pep440().FindStringSubmatch(strings.ToLower(v))
 	if m == nil {
 		return "", false
 	}

@@ -370,7 +370,7 @@ func (s *Storage) where(ctx context.Context, r Release) (Place, string, error) {
 
 // folder is where the releases of a package are.
 func (s *Storage) folder(ctx context.Context, pkg checks.Package, kind string) (Place, string, error) {
-	if !keyElement.MatchString(pkg.Name) || !keyElement.MatchString(pkg.PkgType) {
+	if !keyElement().MatchString(pkg.Name) || !keyElement().MatchString(pkg.PkgType) {
 		return Place{}, "", refusedf("%q cannot be the name of a folder.", short(pkg.Name))
 	}
 	root := path.Join(pkg.PkgType+"s", kind, pkg.Name)

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"text/template/parse"
 	"time"
 
@@ -216,8 +217,8 @@ func numbering(pkg checks.Package) (*Template, error) {
 }
 
 var (
-	tagGrammar = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`) // OCI distribution specification 1.1, "Pulling manifests"
-	keyElement = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+~-]{0,127}$`)
+	tagGrammar = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`) }) // OCI distribution specification 1.1, "Pulling manifests"
+	keyElement = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+~-]{0,127}$`) })
 )
 
 // CheckVersion refuses what cannot be a version of a package of pkgType: for
@@ -226,7 +227,7 @@ var (
 func CheckVersion(pkgType, version string) error {
 	switch pkgType {
 	case "docker":
-		if !tagGrammar.MatchString(version) || version == Latest {
+		if !tagGrammar().MatchString(version) || version == Latest {
 			return refusedf("%q cannot be the version of an image: that takes 1 to 128 letters, digits, `_`, `.` and `-`, begins with none of the last two, and is not latest.", short(version))
 		}
 	case "whl":
@@ -234,7 +235,7 @@ func CheckVersion(pkgType, version string) error {
 			return refusedf("%q cannot be the version of a wheel: PEP 440 allows numbers with dots, and endings such as rc1, .post1, .dev1 and +local.", short(version))
 		}
 	default:
-		if !keyElement.MatchString(version) {
+		if !keyElement().MatchString(version) {
 			return refusedf("%q cannot be a version: it takes 1 to 128 letters, digits, `.`, `_`, `+`, `~` and `-`, and begins with a letter or digit.", short(version))
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/dudesons/loktar/checks"
 )
@@ -25,25 +26,29 @@ const (
 )
 
 // The words are git's and curl's in the C locale, from 2.38 to 2.39.
-var faultWords = []struct {
+var faultWords = sync.OnceValue(func() []faultWord {
+	return []faultWord{
+		{faultDisk, regexp.MustCompile(`: (No space left on device|Disk quota exceeded|Read-only file system)\s*$`)},
+		{faultNoRef, regexp.MustCompile(`couldn't find remote ref `)},
+		{faultNoCommit, regexp.MustCompile(`not our ref |unadvertised object`)},
+		{faultAuth, regexp.MustCompile(`returned error: 40[13]\b|Authentication failed|could not read (Username|Password)|access denied`)},
+		{faultNoRepository, regexp.MustCompile(`returned error: 404\b|repository '.*' not found|does not appear to be a git repository`)},
+		{faultMoved, regexp.MustCompile(`returned error: 30\d\b|unable to update url base from redirection`)},
+		{faultNetwork, regexp.MustCompile(`unable to access |RPC failed|early EOF|hung up unexpectedly|unexpected disconnect|Operation too slow|Could not resolve|Connection (refused|reset|timed out)|expected flush|bad line length`)},
+		{faultCorrupt, regexp.MustCompile(`object file .* is empty|is corrupt|garbage at end of|unable to unpack|[Uu]nable to read|could not read [0-9a-f]{40}|failed to read object|bad (tree|commit|object|tag)|not a git repository|bad config |pack(file)? .* (cannot be accessed|does not match|is far too short|signature mismatch)|index file .* (too small|corrupt)|did not send all necessary objects|unresolved delta|missing (blob|tree|commit)|invalid (object|sha1 pointer)|Could not read [0-9a-f]{40}|[Ff]ailed to traverse`)},
+	}
+})
+
+type faultWord struct {
 	fault fault
 	words *regexp.Regexp
-}{
-	{faultDisk, regexp.MustCompile(`: (No space left on device|Disk quota exceeded|Read-only file system)\s*$`)},
-	{faultNoRef, regexp.MustCompile(`couldn't find remote ref `)},
-	{faultNoCommit, regexp.MustCompile(`not our ref |unadvertised object`)},
-	{faultAuth, regexp.MustCompile(`returned error: 40[13]\b|Authentication failed|could not read (Username|Password)|access denied`)},
-	{faultNoRepository, regexp.MustCompile(`returned error: 404\b|repository '.*' not found|does not appear to be a git repository`)},
-	{faultMoved, regexp.MustCompile(`returned error: 30\d\b|unable to update url base from redirection`)},
-	{faultNetwork, regexp.MustCompile(`unable to access |RPC failed|early EOF|hung up unexpectedly|unexpected disconnect|Operation too slow|Could not resolve|Connection (refused|reset|timed out)|expected flush|bad line length`)},
-	{faultCorrupt, regexp.MustCompile(`object file .* is empty|is corrupt|garbage at end of|unable to unpack|[Uu]nable to read|could not read [0-9a-f]{40}|failed to read object|bad (tree|commit|object|tag)|not a git repository|bad config |pack(file)? .* (cannot be accessed|does not match|is far too short|signature mismatch)|index file .* (too small|corrupt)|did not send all necessary objects|unresolved delta|missing (blob|tree|commit)|invalid (object|sha1 pointer)|Could not read [0-9a-f]{40}|[Ff]ailed to traverse`)},
 }
 
 // faultOf reads git's standard error. What the other side printed does not
 // count as a fault of our mirror.
 func faultOf(err error) fault {
 	text := stderrOf(err)
-	for _, w := range faultWords {
+	for _, w := range faultWords() {
 		for line := range strings.Lines(text) {
 			if w.fault == faultCorrupt && (strings.HasPrefix(line, "remote:") || strings.Contains(line, "remote error:")) {
 				continue
