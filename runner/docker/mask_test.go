@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -130,5 +131,32 @@ func TestLayers(t *testing.T) {
 	j.mask = "/work/x/mask"
 	if got := strings.Join(j.layers(), ":"); got != "/work/x/upper:/work/x/mask:/tree" {
 		t.Error(got)
+	}
+}
+
+// Where whiteouts cannot be made, the job gets a copy.
+func TestHideWithoutWhiteouts(t *testing.T) {
+	dir := t.TempDir()
+	if words, err := exec.CommandContext(t.Context(), "chattr", "+i", dir).CombinedOutput(); err != nil {
+		t.Skipf("a folder cannot be made immutable here: %v: %s", err, words)
+	}
+	t.Cleanup(func() {
+		if words, err := exec.Command("chattr", "-i", dir).CombinedOutput(); err != nil { //nolint:noctx // it has to be done
+			t.Errorf("%v: %s", err, words)
+		}
+	})
+	j := &job{dir: dir}
+	s := &Sandbox{}
+	if err := s.hide(t.Context(), j); err != nil || j.copies {
+		t.Errorf("nothing to hide: %v, copies %v", err, j.copies)
+	}
+	j.task.Hidden = []string{"a"}
+	if err := s.hide(t.Context(), j); err != nil || !j.copies || j.mask != "" {
+		t.Errorf("%v, copies %v, mask %q", err, j.copies, j.mask)
+	}
+	j = &job{dir: filepath.Join(dir, "gone")}
+	j.task.Hidden = []string{"a"}
+	if err := s.hide(t.Context(), j); err == nil || j.copies {
+		t.Errorf("no folder: %v, copies %v", err, j.copies)
 	}
 }
