@@ -19,6 +19,9 @@ type Commit struct {
 	Durations []PackageDuration
 	// Proofs are green results that may stand for later runs.
 	Proofs []ScopedProof
+	// Refuted are proofs that count no more, by their scopes, packages and
+	// keys: the package failed at these inputs since.
+	Refuted []ScopedProof
 	// Replies are to be given to comments.
 	Replies []Reply
 	// Moves are repositories that have a new name, owner or installation.

@@ -54,6 +54,16 @@ func WriteScopes(r *Run) []Scope {
 	return scopes(r.PullRequest, r.Push, r.Tree, false)
 }
 
+// RefuteScopes are the scopes whose green results a run's red ones take back:
+// all that it reads, for what failed once at the same inputs may fail again;
+// none when its code is a stranger's.
+func RefuteScopes(r *Run) []Scope {
+	if r.Untrusted() {
+		return nil
+	}
+	return scopes(r.PullRequest, r.Push, r.Tree, true)
+}
+
 func scopes(pr *PullRequest, push *Push, tree string, read bool) []Scope {
 	var out []Scope
 	main := push != nil && push.DefaultBranch != "" && push.Branch() == push.DefaultBranch

@@ -36,6 +36,13 @@ func TestScopes(t *testing.T) {
 		if got := checks.WriteScopes(&checks.Run{PullRequest: c.pr, Push: c.push, MergeGroup: c.group, Tree: "t"}); !slices.Equal(got, c.write) {
 			t.Errorf("%s writes %q, want %q", name, got, c.write)
 		}
+		want := c.read
+		if c.write == nil {
+			want = nil
+		}
+		if got := checks.RefuteScopes(&checks.Run{PullRequest: c.pr, Push: c.push, MergeGroup: c.group, Tree: "t"}); !slices.Equal(got, want) {
+			t.Errorf("%s takes back from %q, want %q", name, got, want)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -48,6 +49,9 @@ func (s *Store) Commit(ctx context.Context, c checks.Commit) error {
 			if err := putMove(tx, m); err != nil {
 				return err
 			}
+		}
+		if err := dropProofs(tx, c.Refuted); err != nil {
+			return err
 		}
 		if err := s.putProofs(tx, c.Proofs); err != nil {
 			return err
@@ -128,7 +132,7 @@ func preparePut(c checks.Commit) (*put, error) {
 			return nil, err
 		}
 	}
-	for _, p := range c.Proofs {
+	for _, p := range slices.Concat(c.Proofs, c.Refuted) {
 		if err := checkProof(p); err != nil {
 			return nil, err
 		}

@@ -12,12 +12,17 @@ import (
 	"github.com/dudesons/loktar/checks"
 )
 
+// clockSlack is how far a clock may be set back without that what was written
+// before counts for nothing.
+const clockSlack = 24 * time.Hour
+
 // Proofs gives for each package of want, by its name, the proof that it passed
 // at the key that want holds: that of the first of the scopes that has one
-// which is not older than checks.ProofTime.
+// which is not older than checks.ProofTime. One that is of a day to come was
+// made by a clock that was wrong, and does not count.
 func (s *Store) Proofs(repo int64, scopes []checks.Scope, want map[string]string) (map[string]checks.Proof, error) {
 	out := map[string]checks.Proof{}
-	oldest := s.now().Add(-checks.ProofTime)
+	oldest, latest := s.now().Add(-checks.ProofTime), s.now().Add(clockSlack)
 	err := s.db.View(func(tx *bolt.Tx) error {
 		b := tx.Bucket(bucketProofs)
 		c := b.Cursor()
@@ -38,7 +43,7 @@ func (s *Store) Proofs(repo int64, scopes []checks.Scope, want map[string]string
 				if err := json.Unmarshal(v, &p); err != nil {
 					return fmt.Errorf("the proof of %.100q is damaged: %w", pkg, err)
 				}
-				if p.Passed.After(oldest) {
+				if p.Passed.After(oldest) && p.Passed.Before(latest) {
 					out[pkg] = p
 				}
 			}
@@ -51,9 +56,9 @@ func (s *Store) Proofs(repo int64, scopes []checks.Scope, want map[string]string
 	return out, nil
 }
 
-// putProofs stores proofs, and removes some that count no more. One that is
-// there and newer stays.
-func (s *Store) putProofs(tx *bolt.Tx, proofs []checks.ScopedProof) error {
+// dropProofs removes what is stored under the scopes, packages and keys of
+// proofs.
+func dropProofs(tx *bolt.Tx, proofs []checks.ScopedProof) error {
 	b, ages := tx.Bucket(bucketProofs), tx.Bucket(bucketProofAges)
 	for _, p := range proofs {
 		key := proofKey(p.Repo, p.Scope, p.Package, p.Proof.Key)
@@ -62,8 +67,33 @@ func (s *Store) putProofs(tx *bolt.Tx, proofs []checks.ScopedProof) error {
 		if err != nil {
 			return err
 		}
+		if !found {
+			continue
+		}
+		if err := ages.Delete(ageKey(old.Passed, key)); err != nil {
+			return err
+		}
+		if err := b.Delete(key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// putProofs stores proofs, and removes some that count no more. One that is
+// there and newer stays, if it is not of a day to come.
+func (s *Store) putProofs(tx *bolt.Tx, proofs []checks.ScopedProof) error {
+	b, ages := tx.Bucket(bucketProofs), tx.Bucket(bucketProofAges)
+	latest := s.now().Add(clockSlack)
+	for _, p := range proofs {
+		key := proofKey(p.Repo, p.Scope, p.Package, p.Proof.Key)
+		var old checks.Proof
+		found, err := getJSON(b, key, &old)
+		if err != nil {
+			return err
+		}
 		if found {
-			if !p.Proof.Passed.After(old.Passed) {
+			if !p.Proof.Passed.After(old.Passed) && old.Passed.Before(latest) {
 				continue
 			}
 			if err := ages.Delete(ageKey(old.Passed, key)); err != nil {

@@ -118,7 +118,7 @@ func (e *Engine) finish(ctx context.Context, end ended) {
 	if o := j.Result.Outcome; !a.run.Untrusted() && (o == checks.OutcomePassed || o == checks.OutcomeFailed) {
 		c.Durations = append(c.Durations, checks.PackageDuration{Repo: a.run.Repo.ID, Package: j.Package.Name, Duration: j.Duration()})
 	}
-	c.Proofs = proven(&a.run, j)
+	c.Proofs, c.Refuted = proven(&a.run, j), refuted(&a.run, j)
 	e.settles(a.run.Repo.ID, j)
 	e.settle(a, &c, now)
 	e.commit(ctx, c)

@@ -10,7 +10,16 @@ func proven(run *checks.Run, j *checks.Job) []checks.ScopedProof {
 	}
 	return scoped(run, j, checks.Proof{
 		Key: j.Key, Image: j.Result.Image, Run: run.ID, Commit: run.HeadSHA, Passed: j.Finished,
-	})
+	}, checks.WriteScopes(run))
+}
+
+// refuted are the proofs that a job's end takes back: where a package failed,
+// that it passed before at the same inputs says nothing.
+func refuted(run *checks.Run, j *checks.Job) []checks.ScopedProof {
+	if o := j.Result.Outcome; o != checks.OutcomeFailed && o != checks.OutcomeTimedOut || j.Key == "" || j.Release != nil {
+		return nil
+	}
+	return scoped(run, j, checks.Proof{Key: j.Key}, checks.RefuteScopes(run))
 }
 
 // reused are the proofs that a new run hands on: what its tree passed with
@@ -19,15 +28,15 @@ func reused(a *activeRun) []checks.ScopedProof {
 	var out []checks.ScopedProof
 	for _, j := range a.jobs {
 		if p := j.Result.Reused; p != nil && j.CarriedFrom == "" {
-			out = append(out, scoped(&a.run, j, *p)...)
+			out = append(out, scoped(&a.run, j, *p, checks.WriteScopes(&a.run))...)
 		}
 	}
 	return out
 }
 
-func scoped(run *checks.Run, j *checks.Job, p checks.Proof) []checks.ScopedProof {
+func scoped(run *checks.Run, j *checks.Job, p checks.Proof, scopes []checks.Scope) []checks.ScopedProof {
 	var out []checks.ScopedProof
-	for _, s := range checks.WriteScopes(run) {
+	for _, s := range scopes {
 		out = append(out, checks.ScopedProof{Repo: run.Repo.ID, Scope: s, Package: j.Package.Name, Proof: p})
 	}
 	return out

@@ -92,3 +92,51 @@ func TestWhatPassedBeforeIsNotRun(t *testing.T) {
 		t.Error("a re-run did not run it")
 	}
 }
+
+// TestRedTakesProofsBack: what fails at the same inputs, when somebody has it
+// run again, counts for nobody until it passes. A stranger's takes nothing back.
+func TestRedTakesProofsBack(t *testing.T) {
+	w := newWorld(t)
+	says := func(o checks.Outcome) {
+		w.runner.mu.Lock()
+		defer w.runner.mu.Unlock()
+		w.runner.results["lib"] = checks.Result{Outcome: o, Image: "sha256:i"}
+	}
+	main := checks.ScopedProof{Repo: pets.ID, Scope: checks.ScopeMain, Package: "lib", Proof: checks.Proof{Key: "kl", Image: "sha256:i", Run: "earlier", Passed: time.Now()}}
+	if err := w.store.Commit(t.Context(), checks.Commit{Proofs: []checks.ScopedProof{main}}); err != nil {
+		t.Fatal(err)
+	}
+	proven := func(what string, want ...string) {
+		t.Helper()
+		for _, scope := range []checks.Scope{"main", "pull/1", "tree/tree-s1"} {
+			if got := w.proofs(scope); !slices.Equal(got, want) {
+				t.Errorf("%s: %s proves %q, want %q", what, scope, got, want)
+			}
+		}
+	}
+	says(checks.OutcomePassed)
+	w.keyed("s1", nil)
+	w.accept(pull(1, "s1"))
+	run := w.runOf("s1", 1)
+	w.done(run.ID)
+	proven("green", "lib")
+
+	says(checks.OutcomeFailed)
+	w.keyed("s2", nil)
+	stranger := pull(2, "s2")
+	stranger.PullRequest.Head.Repo = checks.Repo{ID: 99, Owner: "eve", Name: "pets"}
+	w.accept(stranger)
+	w.want(w.done(w.runOf("s2", 1).ID), "lib failed", "api held_back", "web held_back", "doc passed")
+	proven("a stranger's red", "lib")
+
+	for n, o := range []checks.Outcome{checks.OutcomeErrored, checks.OutcomeFailed, checks.OutcomeTimedOut} {
+		says(o)
+		w.accept(rerun(run, "lib"))
+		w.done(w.runOf("s1", n+2).ID)
+		if o == checks.OutcomeErrored {
+			proven("a fault of ours", "lib")
+		} else {
+			proven("red")
+		}
+	}
+}

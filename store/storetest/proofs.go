@@ -68,6 +68,28 @@ func testProofs(t *testing.T, open Open) {
 	put(checks.ScopeMain, "lib", proof("k1", "again", clk.now()))
 	want(11, main, map[string]string{"lib": "k1"}, "lib again")
 
+	// One of a day to come does not count, and makes way.
+	put(checks.ScopeMain, "lib", proof("k1", "tomorrow", clk.now().Add(25*time.Hour)))
+	want(11, main, map[string]string{"lib": "k1"})
+	put(checks.ScopeMain, "lib", proof("k1", "now", clk.now()))
+	want(11, main, map[string]string{"lib": "k1"}, "lib now")
+
+	// What is refuted counts no more, until it passes again.
+	put(checks.ScopeMain, "api", proof("k1", "beside", clk.now()))
+	put("pull/7", "lib", proof("k1", "elsewhere", clk.now()))
+	refute := func(scope checks.Scope, pkg, key string) {
+		t.Helper()
+		must(t, s.Commit(t.Context(), checks.Commit{Refuted: []checks.ScopedProof{{Repo: 11, Scope: scope, Package: pkg, Proof: checks.Proof{Key: key}}}}))
+	}
+	refute(checks.ScopeMain, "lib", "k2")
+	want(11, main, map[string]string{"lib": "k1", "api": "k1"}, "api beside", "lib now")
+	refute(checks.ScopeMain, "lib", "k1")
+	want(11, main, map[string]string{"lib": "k1", "api": "k1"}, "api beside")
+	want(11, []checks.Scope{"pull/7"}, map[string]string{"lib": "k1"}, "lib elsewhere")
+	put(checks.ScopeMain, "lib", proof("k1", "mended", clk.now().Add(-time.Minute)))
+	want(11, main, map[string]string{"lib": "k1"}, "lib mended")
+	wantKind(t, s.Commit(t.Context(), checks.Commit{Refuted: []checks.ScopedProof{{Repo: 11, Scope: "main", Package: "lib"}}}), checks.KindRefused)
+
 	for _, bad := range []checks.ScopedProof{
 		{Repo: 11, Package: "lib", Proof: proof("k", "r", passed)},
 		{Repo: 11, Scope: "main", Proof: proof("k", "r", passed)},
