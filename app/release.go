@@ -32,6 +32,7 @@ type releases struct {
 	built  shelf
 	engine *client.Client // builds images
 	log    zerolog.Logger
+	turns  turns
 	at     func(step string) // tests hear of each step that is done; else nil
 
 	announcer announcer

@@ -21,7 +21,7 @@ const unpublished = 7 * 24 * time.Hour
 // images is the way to a registry of images.
 func (r *releases) images(reg configs.Registry) publish.Publisher {
 	prefix, plain := imagePrefix(reg.URL)
-	return publish.NewOCI(publish.OCIOptions{Engine: r.engine, Prefix: prefix, PlainHTTP: plain, Credentials: credentials(reg)})
+	return inTurn{publish.NewOCI(publish.OCIOptions{Engine: r.engine, Prefix: prefix, PlainHTTP: plain, Credentials: credentials(reg)}), &r.turns, reg.Name}
 }
 
 // imagePrefix is what stands before the names of images in a registry, and
