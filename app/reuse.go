@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 
 	"github.com/dudesons/loktar/checks"
@@ -17,38 +19,58 @@ type prover struct {
 	digest func(ctx context.Context, image string) (string, error)
 }
 
-// prove fills in ch.Keys and ch.Proofs. all are the keys of the packages in
-// the tree to test. A proof counts only while the image is the one that the
-// package passed in. An engine that does not answer is no reason for the plan
-// to wait: then nothing is reused.
+// prove fills in ch.Keys, ch.Proofs and ch.OtherImage. all are the keys of the
+// packages in the tree to test. A proof counts only while the image is the one
+// that the package passed in. An engine that does not answer is no reason for
+// the plan to wait: then nothing is reused.
 func (p *prover) prove(ctx context.Context, ev checks.Event, ch *checks.Change, all map[string]string) error {
-	ch.Keys = map[string]string{}
-	images := map[string]string{}
+	ch.Keys, ch.Proofs, ch.OtherImage = map[string]string{}, map[string]checks.Proof{}, map[string]bool{}
+	images, want := map[string]string{}, map[string]string{}
 	for _, pkg := range ch.Manifest.Packages {
-		if plan.Reusable(pkg) {
-			ch.Keys[pkg.Name], images[pkg.Name] = all[pkg.Name], pkg.Image
+		if plan.Reusable(pkg) && all[pkg.Name] != "" {
+			ch.Keys[pkg.Name], images[pkg.Name] = limited(all[pkg.Name], pkg), pkg.Image
+			want[pkg.Name] = ch.Keys[pkg.Name]
 		}
 	}
-	found, err := p.proofs(ev.Repo.ID, checks.ReadScopes(ev, ch.Tree), ch.Keys)
-	if err != nil {
-		return fmt.Errorf("read what passed before: %w", err)
-	}
 	digests := map[string]string{}
-	for name, proof := range found {
-		image := images[name]
+	digest := func(image string) string {
 		now, asked := digests[image]
 		if !asked {
+			var err error
 			if now, err = p.digest(ctx, image); err != nil {
 				now = ""
 			}
 			digests[image] = now
 		}
-		if now == "" || now != proof.Image {
-			delete(found, name)
+		return now
+	}
+	// A proof in another image hides none of the next scope.
+	for _, scope := range checks.ReadScopes(ev, ch.Tree) {
+		found, err := p.proofs(ev.Repo.ID, []checks.Scope{scope}, want)
+		if err != nil {
+			return fmt.Errorf("read what passed before: %w", err)
+		}
+		for name, proof := range found {
+			switch now := digest(images[name]); now {
+			case "":
+			case proof.Image:
+				ch.Proofs[name] = proof
+				delete(want, name)
+				delete(ch.OtherImage, name)
+			default:
+				ch.OtherImage[name] = true
+			}
 		}
 	}
-	ch.Proofs = found
 	return ctx.Err()
+}
+
+// limited is the key of a package's test: what the package is made of, and the
+// limits that its steps passed within, which say nothing about others.
+func limited(key string, p checks.Package) string {
+	r := p.Resources
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s within %s, %g CPUs, %d bytes, %d processes", key, p.Timeout, r.CPUs, r.Memory, r.PIDs))
+	return hex.EncodeToString(sum[:])
 }
 
 // reusable reports whether there is any package in m whose results may be

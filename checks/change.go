@@ -52,6 +52,9 @@ type Change struct {
 	// before at the same key.
 	Keys   map[string]string
 	Proofs map[string]Proof
+	// OtherImage are those that passed before at the same key, but not in the
+	// image that they would run in now.
+	OtherImage map[string]bool
 	// Policy is what the operator wants of the repository.
 	Policy Policy
 	// Required are the names of checks without which the branch's rules allow

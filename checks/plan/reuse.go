@@ -1,18 +1,24 @@
 package plan
 
 import (
+	"cmp"
+	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/checks/markdown"
 )
 
 // reuse has what passed before at the same inputs pass again at once. What is
 // affected is selected by the change, and skipped by the key: so a package
 // that is red elsewhere keeps nobody waiting. Who asks for a run gets one, and
-// a label that has everything tested does so too.
+// a label that has everything tested does so too. What would have passed again,
+// were the image the same, is told of.
 func reuse(p *checks.Plan, ev checks.Event, ch checks.Change) {
 	label := ch.Policy.FullLabel
 	fresh := ev.Insist || label != "" && ev.PullRequest != nil && slices.Contains(ev.PullRequest.Labels, label)
+	moved := map[string][]string{} // by image
 	for i := range p.Jobs {
 		j := &p.Jobs[i]
 		if j.Release != nil || !Reusable(j.Package) {
@@ -21,7 +27,16 @@ func reuse(p *checks.Plan, ev checks.Event, ch checks.Change) {
 		j.Key = ch.Keys[j.Package.Name]
 		if proof, ok := ch.Proofs[j.Package.Name]; ok && !fresh && j.Key != "" && proof.Key == j.Key {
 			j.Result = &checks.Result{Outcome: checks.OutcomePassed, Image: proof.Image, Reused: &proof}
+		} else if ch.OtherImage[j.Package.Name] && !fresh {
+			moved[j.Package.Image] = append(moved[j.Package.Image], j.Package.Name)
 		}
+	}
+	for i, image := range slices.Sorted(maps.Keys(moved)) {
+		if i == maxNotes {
+			break
+		}
+		p.Notes = append(p.Notes, markdown.Plain(fmt.Sprintf("Run again, although all else is as it was when it passed: %s. The image %s is another one since.",
+			someOf(moved[image]), cmp.Or(image, "of the server")), maxWarning))
 	}
 }
 

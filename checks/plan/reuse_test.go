@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -89,5 +90,32 @@ func TestRerunOfWhatWasReused(t *testing.T) {
 		if err != nil || len(p.Jobs) != 1 || p.Jobs[0].Result != nil || p.Jobs[0].Carried != nil || p.Jobs[0].Key != "k1" {
 			t.Errorf("%s: %+v, %v", ev.Kind, p.Jobs, err)
 		}
+	}
+}
+
+// TestReuseInAnotherImage: what runs for the image's sake alone is told of.
+func TestReuseInAnotherImage(t *testing.T) {
+	m := manifest(pkg("lib"), pkg("api", "lib"), pkg("doc"), pkg("never"))
+	for i := range m.Packages {
+		m.Packages[i].Reuse = m.Packages[i].Name != "never"
+	}
+	m.Packages[1].Image = "img:1"
+	ch := change(m, "lib/x", "doc/x", "never/x")
+	ch.Keys = map[string]string{"lib": "k1", "api": "k2", "doc": "k3"}
+	ch.Proofs = map[string]checks.Proof{"doc": {Key: "k3", Image: "i"}}
+	ch.OtherImage = map[string]bool{"lib": true, "api": true, "never": true, "unaffected": true}
+	ev := checks.Event{Kind: checks.EventPullRequest, HeadSHA: "abc", PullRequest: &checks.PullRequest{
+		Number: 1, Head: checks.Ref{Repo: checks.Repo{ID: 1}}, Base: checks.Ref{Branch: "main", Repo: checks.Repo{ID: 1}},
+	}}
+	want := []string{
+		"Run again, although all else is as it was when it passed: lib. The image of the server is another one since.",
+		"Run again, although all else is as it was when it passed: api. The image img:1 is another one since.",
+	}
+	if p := mustMake(t, ev, ch); !slices.Equal(p.Notes, want) || len(p.Jobs) != 4 {
+		t.Errorf("%d jobs, %q", len(p.Jobs), p.Notes)
+	}
+	ev.Insist = true
+	if p := mustMake(t, ev, ch); p.Notes != nil {
+		t.Errorf("asked for: %q", p.Notes)
 	}
 }
