@@ -75,6 +75,11 @@ func (p *OCI) labelled(ctx context.Context, r Release) error {
 	case err != nil:
 		return engineFault(ctx, err, "look up image")
 	}
+	if info.Config != nil {
+		// The repository may have another name since.
+		r.Repo = checks.Repo{}
+		r.Repo.Owner, r.Repo.Name, _ = strings.Cut(info.Config.Labels[LabelRepo], "/")
+	}
 	if info.Config == nil || !labelsOf(info.Config.Labels, r) {
 		return fmt.Errorf("push image: image %s was not built for this release: its labels are another's", r.Image)
 	}

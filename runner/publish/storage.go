@@ -99,7 +99,12 @@ func (s *Storage) Highest(ctx context.Context, pkg checks.Package) (int64, error
 	}
 	var top int64
 	for after := ""; ; {
-		page, err := place.Bucket.List(ctx, root+"/", after, blob.ListMax)
+		page, err := timed(ctx, callTime, func(ctx context.Context) ([]blob.Info, error) {
+			return place.Bucket.List(ctx, root+"/", after, blob.ListMax)
+		})
+		if err == nil && len(page) > 0 && page[0].Key <= after {
+			err = checks.Errorf(checks.KindUnavailable, nil, "The storage does not list its files in order.")
+		}
 		if err != nil {
 			return 0, fmt.Errorf("list versions of %q: %w", pkg.Name, err)
 		}
@@ -132,7 +137,9 @@ func (s *Storage) Find(ctx context.Context, r Release) (Published, State, error)
 		return Published{}, Absent, err
 	}
 	if !ok {
-		found, err := place.Bucket.List(ctx, dir+"/", "", 1)
+		found, err := timed(ctx, callTime, func(ctx context.Context) ([]blob.Info, error) {
+			return place.Bucket.List(ctx, dir+"/", "", 1)
+		})
 		if err != nil || len(found) == 0 {
 			return Published{}, Absent, err
 		}
@@ -187,7 +194,15 @@ func itemOf(place Place, dir string, f recordFile) checks.PublishedItem {
 }
 
 // sumOf is the SHA-256 of an object, read where the bucket does not know it.
-func sumOf(ctx context.Context, b blob.Bucket, key string) (string, int64, error) {
+func sumOf(ctx context.Context, b blob.Bucket, key string) (sum string, size int64, err error) {
+	sum, err = timed(ctx, uploadTime, func(ctx context.Context) (sum string, err error) {
+		sum, size, err = readSum(ctx, b, key)
+		return sum, err
+	})
+	return sum, size, err
+}
+
+func readSum(ctx context.Context, b blob.Bucket, key string) (string, int64, error) {
 	info, err := b.Stat(ctx, key)
 	if err != nil || info.SHA256 != "" {
 		return string(info.SHA256), info.Size, err
@@ -277,7 +292,10 @@ func (s *Storage) publishDev(ctx context.Context, r Release, place Place, dir st
 		}
 	}
 	for _, f := range gone {
-		if err := place.Bucket.Delete(ctx, dir+"/"+f.Name); err != nil {
+		_, err := timed(ctx, callTime, func(ctx context.Context) (struct{}, error) {
+			return struct{}{}, place.Bucket.Delete(ctx, dir+"/"+f.Name)
+		})
+		if err != nil {
 			return Published{}, fmt.Errorf("remove file %q of the build before: %w", f.Name, err)
 		}
 	}
@@ -298,7 +316,9 @@ func put(ctx context.Context, b blob.Bucket, key string, f File, ifAbsent bool) 
 		return fmt.Errorf("open file %q of the release: %w", f.Name, err)
 	}
 	defer body.Close()
-	info, err := b.Put(ctx, key, body, blob.PutOptions{IfAbsent: ifAbsent, SHA256: blob.Digest(f.SHA256)})
+	info, err := timed(ctx, uploadTime, func(ctx context.Context) (blob.Info, error) {
+		return b.Put(ctx, key, body, blob.PutOptions{IfAbsent: ifAbsent, SHA256: blob.Digest(f.SHA256)})
+	})
 	if err == nil && info.Size != f.Size {
 		err = fmt.Errorf("the file has %d bytes, not %d", info.Size, f.Size)
 	}
@@ -309,6 +329,14 @@ func put(ctx context.Context, b blob.Bucket, key string, f File, ifAbsent bool) 
 }
 
 func readRecord(ctx context.Context, b blob.Bucket, dir string) (rec record, ok bool, err error) {
+	ok, err = timed(ctx, callTime, func(ctx context.Context) (ok bool, err error) {
+		rec, ok, err = openRecord(ctx, b, dir)
+		return ok, err
+	})
+	return rec, ok, err
+}
+
+func openRecord(ctx context.Context, b blob.Bucket, dir string) (rec record, ok bool, err error) {
 	body, _, err := b.Get(ctx, dir+"/"+recordName, blob.GetOptions{})
 	if err != nil {
 		if checks.KindOf(err) == checks.KindNotFound {
@@ -336,8 +364,9 @@ func readRecord(ctx context.Context, b blob.Bucket, dir string) (rec record, ok 
 func writeRecord(ctx context.Context, b blob.Bucket, dir string, rec record, ifAbsent bool) error {
 	data, err := json.MarshalIndent(rec, "", "  ")
 	if err == nil {
-		_, err = b.Put(ctx, dir+"/"+recordName, bytes.NewReader(append(data, '\n')),
-			blob.PutOptions{ContentType: "application/json", IfAbsent: ifAbsent})
+		_, err = timed(ctx, callTime, func(ctx context.Context) (blob.Info, error) {
+			return b.Put(ctx, dir+"/"+recordName, bytes.NewReader(append(data, '\n')), blob.PutOptions{ContentType: "application/json", IfAbsent: ifAbsent})
+		})
 	}
 	if err != nil {
 		return fmt.Errorf("record what is published: %w", err)
