@@ -23,15 +23,24 @@ func small(o *docker.Options) { o.Workspace = 24 << 20 }
 
 func TestDiskFillIsEnded(t *testing.T) {
 	b := setUp(t, small)
+	withVolume := "loktar/test-volume:" + strings.ReplaceAll(b.instance[len(b.instance)-13:], ".", "")
+	derive(t, withVolume, "VOLUME /volume")
 	for name, step := range map[string]string{
 		"workspace": `i=0; while :; do i=$((i+1)); head -c 1m /dev/zero > f$i || :; sleep 0.02; done`,
 		"root":      `i=0; while :; do i=$((i+1)); head -c 1m /dev/zero > /tmp/f$i || :; sleep 0.02; done`,
 		"deep":      `i=0; while :; do i=$((i+1)); mkdir a 2>/dev/null || :; cd a; head -c 256k /dev/zero > f || :; done`,
 		"hidden":    `i=0; while :; do i=$((i+1)); mkdir -p d; chmod 0 d; head -c 1m /dev/zero > d/f$i || :; done`,
+		// Files that are open and have no name any more.
+		"unnamed":         `i=0; while :; do i=$((i+1)); (exec 3>f$i; rm f$i; head -c 1m /dev/zero >&3; exec sleep 100) & sleep 0.02; done`,
+		"unnamed in root": `i=0; while :; do i=$((i+1)); (exec 3>/tmp/f$i; rm /tmp/f$i; head -c 1m /dev/zero >&3; exec sleep 100) & sleep 0.02; done`,
+		"volume":          `i=0; while :; do i=$((i+1)); head -c 1m /dev/zero > /volume/f$i || :; sleep 0.02; done`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			task := b.task(step)
+			if name == "volume" {
+				task.Image = withVolume
+			}
 			task.Timeout = 50 * time.Second
 			exit, out := b.run(task)
 			if !strings.Contains(exit.Exceeded, "runner.workspace") && !strings.Contains(exit.Exceeded, "folders one in another") || exit.TimedOut {

@@ -43,8 +43,9 @@ func locked(t *testing.T) *publishtest.Proxy {
 	return publishtest.StartProxy(t, publishtest.StartRegistry(t, file).URL)
 }
 
-// derive makes an image that differs from the one for tests by a label.
-func derive(t *testing.T, name, label string) (id string) {
+// derive makes an image that differs from the one for tests by a line of a
+// Dockerfile.
+func derive(t *testing.T, name, line string) (id string) {
 	t.Helper()
 	engine := dockertest.Engine(t)
 	made, err := engine.ContainerCreate(t.Context(), &container.Config{Image: dockertest.Image(t)}, nil, nil, nil, "")
@@ -54,7 +55,7 @@ func derive(t *testing.T, name, label string) (id string) {
 	defer func() {
 		_ = engine.ContainerRemove(context.Background(), made.ID, container.RemoveOptions{Force: true})
 	}()
-	committed, err := engine.ContainerCommit(t.Context(), made.ID, container.CommitOptions{Reference: name, Changes: []string{"LABEL " + label}})
+	committed, err := engine.ContainerCommit(t.Context(), made.ID, container.CommitOptions{Reference: name, Changes: []string{line}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +90,7 @@ func push(t *testing.T, name string) {
 func TestPull(t *testing.T) {
 	proxy := locked(t)
 	name := proxy.Host + "/acme/ci:1"
-	id := derive(t, name, "a=1")
+	id := derive(t, name, "LABEL a=1")
 	push(t, name)
 	gone := func() {
 		_, _ = dockertest.Engine(t).ImageRemove(context.Background(), name, image.RemoveOptions{Force: true})
@@ -176,7 +177,7 @@ func TestOneImageARun(t *testing.T) {
 	b := setUp(t)
 	proxy := locked(t)
 	name := proxy.Host + "/acme/moving:1"
-	first := derive(t, name, "a=1")
+	first := derive(t, name, "LABEL a=1")
 	in := func(b *bench, run string) string {
 		t.Helper()
 		task := b.task("true")
@@ -187,7 +188,7 @@ func TestOneImageARun(t *testing.T) {
 	if got := in(b, "one"); got != first {
 		t.Fatalf("ran in %s, want %s", got, first)
 	}
-	second := derive(t, name, "a=2")
+	second := derive(t, name, "LABEL a=2")
 	for _, c := range []struct{ run, want string }{{"one", first}, {"two", second}, {"one", first}} {
 		if got := in(b, c.run); got != c.want {
 			t.Errorf("run %s ran in %s, want %s", c.run, got, c.want)
@@ -214,9 +215,9 @@ func TestPullAlways(t *testing.T) {
 	t.Parallel()
 	proxy := locked(t)
 	name := proxy.Host + "/acme/always:1"
-	pushed := derive(t, name, "a=1")
+	pushed := derive(t, name, "LABEL a=1")
 	push(t, name)
-	local := derive(t, name, "a=2")
+	local := derive(t, name, "LABEL a=2")
 	b := benchUp(t, func(o *docker.Options) {
 		o.Pull = docker.PullAlways
 		o.Credentials = func(string) (string, string, error) { return "ci", password, nil }
@@ -246,7 +247,7 @@ func TestReadOnlyRoot(t *testing.T) {
 	b := setUp(t)
 	task := b.task("echo x > f; for d in /tmp /var/tmp /run /root; do echo x > $d/f; done; if echo x > /usr/f; then exit 1; fi")
 	task.Image = "loktar/test-read-only:" + strings.ReplaceAll(b.instance[len(b.instance)-13:], ".", "")
-	derive(t, task.Image, docker.LabelReadOnly+"=true")
+	derive(t, task.Image, "LABEL "+docker.LabelReadOnly+"=true")
 	if exit, out := b.run(task); exit.Code != 0 {
 		t.Errorf("exit %+v\n%s", exit, out)
 	}

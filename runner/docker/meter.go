@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/docker/docker/api/types/mount"
 	units "github.com/docker/go-units"
 	"golang.org/x/sys/unix"
 )
@@ -27,8 +29,8 @@ const (
 	maxNested  = 512
 )
 
-// meter watches how much a job writes to disk: to its workspace, and to the
-// root of its container. Quotas would be better, but the engine's are only on
+// meter watches how much a job writes to disk: to its workspace, to the root of
+// its container, and to volumes that its image declares. Quotas would be better, but the engine's are only on
 // some file systems.
 type meter struct {
 	// exceeded says in a sentence that a bound was exceeded; once more when the
@@ -72,13 +74,15 @@ func (m *meter) watch(ctx context.Context, s *Sandbox, j *job, id string) {
 			continue
 		}
 		if len(folders) == 1 {
-			folders = append(folders, s.rootFolder(ctx, id))
+			folders = append(folders, s.otherFolders(ctx, id)...)
 		}
 		started := time.Now()
 		got, why := tally(ctx, folders)
 		if folders[1] == "" {
 			got += s.rootSize(ctx, id)
 		}
+		unnamed, many := orphans(ctx, id)
+		got, why = got+unnamed, cmp.Or(why, many)
 		if ctx.Err() != nil {
 			return
 		}
@@ -112,22 +116,31 @@ func freeSpace(dir string) int64 {
 	return int64(fs.Bavail) * fs.Bsize //nolint:unconvert // other machines have other types
 }
 
-// rootFolder is where an engine with overlays keeps what a container writes
-// outside of its volumes; "" when that cannot be known here.
-func (s *Sandbox) rootFolder(ctx context.Context, id string) string {
+// otherFolders are where an engine keeps what a container writes outside of the
+// workspace. The first is the container's root on an engine with overlays; it is
+// "" when that cannot be known here. Among the others are the volumes that the
+// image declares.
+func (s *Sandbox) otherFolders(ctx context.Context, id string) []string {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
 	seen, err := s.engine.ContainerInspect(ctx, id)
 	if err != nil {
-		return ""
+		return []string{""}
 	}
-	folder := seen.GraphDriver.Data["UpperDir"]
-	top, err := os.Open(folder)
-	if err != nil {
-		return ""
+	folders := []string{seen.GraphDriver.Data["UpperDir"]}
+	if top, err := os.Open(folders[0]); err == nil {
+		top.Close()
+		// fuse-overlayfs moves there what was removed and is still open.
+		folders = append(folders, seen.GraphDriver.Data["WorkDir"])
+	} else {
+		folders[0] = ""
 	}
-	top.Close()
-	return folder
+	for _, m := range seen.Mounts {
+		if m.Type == mount.TypeVolume && m.Destination != workspace {
+			folders = append(folders, m.Source)
+		}
+	}
+	return folders
 }
 
 // rootSize is what the engine itself counts there, which takes it longer.
