@@ -56,13 +56,18 @@ func (s *Sandbox) borrow(ctx context.Context, network bool) *holder {
 }
 
 // giveBack takes a holder back after its job, and reports whether the job
-// failed because the holder was dead.
-func (s *Sandbox) giveBack(ctx context.Context, h *holder, failed bool) (dead bool) {
+// failed because the holder was dead. One whose job's container stays, and may
+// run yet, is lent to nobody else.
+func (s *Sandbox) giveBack(ctx context.Context, h *holder, failed, stays bool) (dead bool) {
 	if h == nil {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
 	defer cancel()
+	if stays {
+		s.removeHolder(ctx, h)
+		return false
+	}
 	if failed {
 		seen, err := s.engine.ContainerInspect(ctx, h.id)
 		if err != nil || !seen.State.Running {

@@ -4,9 +4,13 @@ import (
 	"context"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/docker/docker/api/types/container"
@@ -72,6 +76,51 @@ func TestDeadHolderIsRemade(t *testing.T) {
 		if exit, out := b.run(task); exit.Code != 0 {
 			t.Errorf("exit %+v\n%s", exit, out)
 		}
+	}
+}
+
+// TestHolderOfAContainerThatStays has the engine remove nothing. The network of
+// a job whose container may run yet is not the next one's.
+func TestHolderOfAContainerThatStays(t *testing.T) {
+	direct := dockertest.Engine(t)
+	var refuse atomic.Bool
+	proxy := &httputil.ReverseProxy{
+		Rewrite:   func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.URL.Host = "http", "engine" },
+		Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return direct.Dialer()(ctx) }},
+	}
+	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &httptest.Server{Listener: l, Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if refuse.Load() && r.Method == http.MethodDelete {
+			http.Error(w, `{"message":"device is busy"}`, http.StatusInternalServerError)
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	})}}
+	server.Start()
+	t.Cleanup(server.Close)
+	b := setUp(t, func(o *docker.Options) { o.Host = "unix://" + l.Addr().String() })
+	network := func() string {
+		t.Helper()
+		exit, out := b.run(b.task("readlink /proc/self/ns/net"))
+		_, name, found := strings.Cut(out, "net:")
+		if name, _, _ = strings.Cut(name, "\n"); exit.Code != 0 || !found {
+			t.Fatalf("exit %+v\n%s", exit, out)
+		}
+		return name
+	}
+	if first, second := network(), network(); first != second {
+		t.Errorf("without faults the second job is on %s, not on %s", second, first)
+	}
+	refuse.Store(true)
+	if first, second := network(), network(); first == second {
+		t.Errorf("both jobs are on %s", first)
+	}
+	refuse.Store(false)
+	if err := b.Reap(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -19,8 +19,8 @@ func (s *Sandbox) remove(ctx context.Context, j *job) bool {
 	removed := s.timed("remove")
 	gone, whole := s.removeContainer(ctx, j.name)
 	removed()
-	if !gone {
-		return false // what may still be mounted stays
+	if j.stays = !gone; j.stays {
+		return false // with what may still be mounted
 	}
 	if j.copies {
 		err := s.engine.VolumeRemove(ctx, "loktar-"+j.name, true)

@@ -44,6 +44,7 @@ type job struct {
 	copies  bool   // see Sandbox.copies
 	filled  bool   // the copy was made
 	brief   bool   // watch.brief
+	stays   bool   // its container could not be removed
 }
 
 // Run implements runner.Sandbox. It is safe for concurrent use.
@@ -121,7 +122,7 @@ func (s *Sandbox) runOnce(ctx context.Context, t runner.Task, ref reference.Name
 		borrowed := s.timed("holder")
 		j.holder = s.borrow(ctx, t.Network)
 		borrowed()
-		defer func() { holderDied = s.giveBack(ctx, j.holder, err != nil) }()
+		defer func() { holderDied = s.giveBack(ctx, j.holder, err != nil, j.stays) }()
 	}
 	s.enter(j.name)
 	defer func() { s.leave(j.name, s.remove(ctx, j)) }()
