@@ -20,10 +20,13 @@ import (
 
 // private are the addresses that a job with a network may not reach: those of
 // RFC 6890 that lead to the machine, to its neighbours or to the metadata of a
-// cloud.
+// cloud, and 168.63.129.16, where Azure has its machines ask for their
+// certificates and settings:
+// https://learn.microsoft.com/en-us/azure/virtual-network/what-is-ip-address-168-63-129-16.
 var private = []string{
 	"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
 	"192.0.0.0/24", "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/4", "240.0.0.0/4",
+	"168.63.129.16/32",
 }
 
 // firewallTurn is how often it is looked whether the rules are still there: a
