@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -162,6 +163,9 @@ func TestVerdictsWithoutASandbox(t *testing.T) {
 		"long command": {func(p *checks.Package) {
 			p.TestType, p.Commands = checks.TestCommand, []string{strings.Repeat("x", 1<<17)}
 		}, checks.OutcomeFailed, "longer than 128 KiB"},
+		"many commands": {func(p *checks.Package) {
+			p.TestType, p.Commands = checks.TestCommand, slices.Repeat([]string{strings.Repeat("x", 1<<16)}, 30)
+		}, checks.OutcomeFailed, "longer than 1792 KiB together"},
 		"zero in a line": {func(p *checks.Package) { p.TestType, p.Commands = checks.TestCommand, []string{"a\x00b"} }, checks.OutcomeFailed, "zero byte"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -15,6 +15,14 @@ import (
 // (MAX_ARG_STRLEN), less room for a name.
 const maxArg = 128<<10 - 256
 
+// maxArgs is what Linux allows for all arguments and the environment together
+// (execve(2): a quarter of the usual stack), less room for what is Loktar's and
+// the image's own.
+const maxArgs = 2<<20 - 256<<10
+
+// argCost is what each of them takes beside its text: a pointer, and its ends.
+const argCost = 10
+
 var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // taskOf says what job means to a sandbox. Tree is left for later.
@@ -68,7 +76,9 @@ func (t *Task) lines() []string {
 // refusal says why t cannot be run by anyone because of what the repository
 // holds, or "" when it can: a verdict, not a fault.
 func refusal(t Task) string {
+	all := 0
 	for name, value := range t.Env {
+		all += len(name) + len(value) + argCost
 		switch {
 		case !envName.MatchString(name):
 			return fmt.Sprintf("env names the variable %q. A name has letters, digits and _ only, and does not begin with a digit.", name)
@@ -77,9 +87,13 @@ func refusal(t Task) string {
 		}
 	}
 	for _, line := range append(append(t.lines(), t.Probe), t.Clean...) {
+		all += len(line) + argCost
 		if strings.ContainsRune(line, 0) || len(line) > maxArg {
 			return fmt.Sprintf("A command is longer than %s or holds a zero byte. Put it into a script in the repository.", bytesText(maxArg+256))
 		}
+	}
+	if all > maxArgs {
+		return fmt.Sprintf("The package's commands and its env are longer than %s together. Put them into a script or a file in the repository.", bytesText(maxArgs))
 	}
 	root, err := os.OpenRoot(t.Tree)
 	if err != nil {
