@@ -129,6 +129,12 @@ func (a *artifacts) sweepBuilt(ctx context.Context) (swept, error) {
 	}
 	named := map[item]bool{}
 	for _, p := range owed {
+		// A later state is published, so nothing asks for this one any more.
+		if last, found, err := a.store.LastPublished(p.Repo, p.Package); err != nil {
+			return swept{}, err
+		} else if found && last.Number > p.Number {
+			continue
+		}
 		for _, file := range p.Items {
 			if file.SHA256 == "" {
 				continue

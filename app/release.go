@@ -166,6 +166,7 @@ func (r *releases) attempt(ctx context.Context, to publish.Publisher, run checks
 	r.did("reserved")
 	of := publish.Release{Repo: run.Repo, Package: pkg, Version: pub.Version, Commit: pub.Commit, Branch: run.Push.Branch()}
 	if r.lost(ctx, pkg, pub.Items) {
+		pub.Items = nil
 		result, err := r.build(ctx, run, job, of, &pub)
 		if err != nil || result.Outcome != checks.OutcomePassed {
 			return result, err

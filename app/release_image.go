@@ -2,8 +2,10 @@ package app
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	"github.com/dudesons/loktar/checks"
 	"github.com/dudesons/loktar/configs"
 	"github.com/dudesons/loktar/runner/publish"
+	"github.com/dudesons/loktar/store/blob"
 )
 
 // unpublished is how long an image stays at the engine that was built and not
@@ -59,13 +62,17 @@ func (r *releases) image(of publish.Release, pub *checks.Publication) func(conte
 }
 
 // lost reports whether what was built has to be built again: the engine does
-// not have the image any more. Files are kept by the server.
+// not have the image any more, or the server's folder not all of the files, as
+// when only the store was brought back from a backup.
 func (r *releases) lost(ctx context.Context, pkg checks.Package, items []checks.PublishedItem) bool {
 	if len(items) == 0 {
 		return true
 	}
 	if pkg.PkgType != "docker" {
-		return false
+		return slices.ContainsFunc(items, func(i checks.PublishedItem) bool {
+			there, err := blob.Blobs{Bucket: r.built.bucket}.Has(ctx, blob.Digest(i.SHA256))
+			return err == nil && !there || errors.Is(err, blob.ErrCorrupt)
+		})
 	}
 	_, err := r.engine.ImageInspect(ctx, items[0].Digest)
 	return cerrdefs.IsNotFound(err)

@@ -10,10 +10,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/dudesons/loktar/app"
 	"github.com/dudesons/loktar/app/minihub"
 	"github.com/dudesons/loktar/app/minihub/minihubtest"
 	"github.com/dudesons/loktar/checks"
 	"github.com/dudesons/loktar/configs"
+	"github.com/dudesons/loktar/store"
 )
 
 // orderWorld is a repository with a package that goes to a folder.
@@ -24,13 +26,15 @@ type orderWorld struct {
 	url   string
 	place place
 	texts int
+	data  string
+	store *store.Store
 }
 
 func newOrderWorld(t *testing.T) *orderWorld {
-	w := &orderWorld{t: t, hub: minihubtest.Start(t), place: filePlace(t)}
+	w := &orderWorld{t: t, hub: minihubtest.Start(t), place: filePlace(t), data: t.TempDir()}
 	file := filepath.Join(t.TempDir(), "loktar.yml")
 	if err := os.WriteFile(file, []byte(fmt.Sprintf("listen: 127.0.0.1:0\ndata_dir: %s\ngithub: {url: %q, app_id: %d, private_key_file: %s, webhook_secret: secret}\nregistries:\n  place: {%s, repositories: [acme/pets]}\n",
-		t.TempDir(), w.hub.URL(), w.hub.App().ID(), w.hub.KeyFile(), w.place.settings("", ""))), 0o600); err != nil {
+		w.data, w.hub.URL(), w.hub.App().ID(), w.hub.KeyFile(), w.place.settings("", ""))), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cfg, err := configs.Load(file, nil)
@@ -38,6 +42,7 @@ func newOrderWorld(t *testing.T) *orderWorld {
 		t.Fatal(err)
 	}
 	s := rigged(t, cfg)
+	w.store = app.StoreOf(s)
 	w.url = "http://" + s.Addr() + "/webhook"
 	w.hub.App().SetWebhook(w.url, "secret")
 	w.repo = w.hub.Repo("acme", "pets", map[string]string{"loktar.json": fmt.Sprintf(
@@ -147,4 +152,36 @@ func TestALatePushPublishesNothing(t *testing.T) {
 		return c.Conclusion == "success" && strings.Contains(c.Summary, "lib is not published: The push of a later commit")
 	})
 	w.want("1 3")
+}
+
+// TestWhatWasBuiltAndLostIsBuiltAgain: a version that waits to be published
+// outlives the files that were kept for it.
+func TestWhatWasBuiltAndLostIsBuiltAgain(t *testing.T) {
+	w := newOrderWorld(t)
+	folder := filepath.Join(w.place.dir, "files", "prod")
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	blocker := filepath.Join(folder, "lib")
+	if err := os.WriteFile(blocker, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sha := w.commit()
+	if c := w.ended(sha, 0); c.Conclusion != "failure" {
+		t.Fatalf("it was published: %s\n%s", c.Title, c.Summary)
+	}
+	if err := os.Remove(blocker); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Join(w.data, "built", "objects", "sha256")); err != nil {
+		t.Fatal(err)
+	}
+	if c := w.again(sha); c.Conclusion != "success" {
+		t.Errorf("the re-run: %s: %s\n%s", c.Conclusion, c.Title, c.Summary)
+	}
+	w.want("1")
+	pubs, err := w.store.Publications(w.repo.ID(), "lib", 10)
+	if err != nil || len(pubs) == 0 || len(pubs[0].Items) != 2 {
+		t.Errorf("%+v, %v", pubs, err)
+	}
 }

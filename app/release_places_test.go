@@ -23,6 +23,7 @@ type place struct {
 	info     string // the package's build_info
 	target   string // its URL; empty where it has none
 	secret   string // what opens it
+	dir      string // its folder; empty where it is a server
 	settings func(url, secretFile string) string
 	files    func(t testing.TB) map[string]map[string][]byte // PACKAGE VERSION -> file -> content
 }
@@ -32,7 +33,7 @@ var places = map[string]func(t testing.TB) place{"file": filePlace, "s3": s3Plac
 func filePlace(t testing.TB) place {
 	dir := filepath.Join(t.TempDir(), "archives")
 	return place{
-		kind: "file", pkgType: "file", info: `{"storage_type": "file"}`,
+		dir: dir, kind: "file", pkgType: "file", info: `{"storage_type": "file"}`,
 		settings: func(string, string) string { return "type: file, path: " + dir },
 		files:    func(t testing.TB) map[string]map[string][]byte { return stored(t, filepath.Join(dir, "files", "prod")) },
 	}
