@@ -27,7 +27,13 @@ func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	return exit(root().ExecuteContextC(ctx))
+	cmd, out := root(), &output{File: os.Stdout}
+	cmd.SetOut(out)
+	called, err := cmd.ExecuteContextC(ctx)
+	if lost := out.lost(); lost != nil {
+		err = unsure{lost} // whatever the answer is, nobody has it
+	}
+	return exit(called, err)
 }
 
 func root() *cobra.Command {

@@ -6,11 +6,36 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/term"
 )
+
+// output is the standard output, which remembers what could not be written:
+// a script must not take half an answer for all of it.
+type output struct {
+	*os.File
+	mu  sync.Mutex
+	err error
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.File.Write(p)
+	if err != nil {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.err = err
+	}
+	return n, err
+}
+
+func (o *output) lost() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.err
+}
 
 // screen is where a command's answer goes.
 type screen struct {
@@ -21,7 +46,7 @@ type screen struct {
 
 func screenOf(w io.Writer) screen {
 	s := screen{Writer: w}
-	f, ok := w.(*os.File)
+	f, ok := w.(interface{ Fd() uintptr })
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return s
 	}
