@@ -35,6 +35,9 @@ func TestReused(t *testing.T) {
 	if all.Title != "2 packages passed, 1 of them before" {
 		t.Errorf("title %q", all.Title)
 	}
+	if strings.Index(all.Summary, "[api](") > strings.Index(all.Summary, "[lib](") {
+		t.Errorf("what did not run stands before what did\n%s", all.Summary)
+	}
 	if !strings.Contains(all.Summary, "| [lib]("+base+"/runs/r0/lib) | ♻️ passed before | lib changed: x |") {
 		t.Errorf("summary\n%s", all.Summary)
 	}

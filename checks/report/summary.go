@@ -140,6 +140,8 @@ func weight(j checks.Job) int {
 		return 0
 	case j.Result.Outcome == checks.OutcomeErrored, j.Result.Outcome == checks.OutcomeBlocked:
 		return 1
+	case j.Result.Reused != nil:
+		return 6
 	case j.Result.Outcome == checks.OutcomePassed:
 		return 5
 	}
