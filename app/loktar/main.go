@@ -27,7 +27,7 @@ func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	cmd, out := root(), &output{File: os.Stdout}
+	cmd, out := root(), &output{file: os.Stdout}
 	cmd.SetOut(out)
 	called, err := cmd.ExecuteContextC(ctx)
 	if lost := out.lost(); lost != nil {

@@ -16,13 +16,15 @@ import (
 // output is the standard output, which remembers what could not be written:
 // a script must not take half an answer for all of it.
 type output struct {
-	*os.File
-	mu  sync.Mutex
-	err error
+	file *os.File
+	mu   sync.Mutex
+	err  error
 }
 
+func (o *output) Fd() uintptr { return o.file.Fd() }
+
 func (o *output) Write(p []byte) (int, error) {
-	n, err := o.File.Write(p)
+	n, err := o.file.Write(p)
 	if err != nil {
 		o.mu.Lock()
 		defer o.mu.Unlock()
