@@ -28,9 +28,10 @@ its root.
 A folder is a package when it has a Makefile with a target ci or test, a
 Dockerfile, setup.py, pyproject.toml, go.mod, package.json, Cargo.toml or
 pom.xml. Folders of other people's code and of builds (node_modules, vendor,
-build, dist, and those that start with a dot) are left out. A package is tested
-by make ci where its Makefile has it, else as is usual for its kind. Look
-through the result: what it says is a guess.
+build, dist, and those that start with a dot), submodules and other repositories
+are left out. The root itself is a package only where no folder below it is. A
+package is tested by make ci where its Makefile has it, else as is usual for its
+kind. Look through the result: what it says is a guess.
 
 --schema names where editors find the schema of loktar.json. Of a path, as
 ./loktar.schema.json, the file is written too, for use without a network.

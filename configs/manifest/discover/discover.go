@@ -40,7 +40,8 @@ var ErrTooMany = errors.New("the repository has too many folders to look through
 
 // Find lists the packages below the root of a tree of files, by folder. root is
 // what the root folder itself is called, should it be a package: it is one only
-// where no folder below it is. No link is followed. The error is ErrTooMany or
+// where no folder below it is. No link is followed, and no submodule or other
+// repository inside is looked into. The error is ErrTooMany or
 // that of reading a folder.
 func Find(tree fs.FS, root string) ([]Package, error) {
 	var found []folder
@@ -62,7 +63,7 @@ func Find(tree fs.FS, root string) ([]Package, error) {
 		if err != nil {
 			return err
 		}
-		if f.egg() {
+		if f.egg() || f.repo && p != "." {
 			return fs.SkipDir
 		}
 		if len(f.has) > 0 {
@@ -103,6 +104,7 @@ type folder struct {
 	has  map[string]string // the text of each, by its canonical name
 	lock []string          // which lock files of npm and its like are there
 	test bool              // it has a folder of tests
+	repo bool              // it is a repository of its own, or a submodule
 }
 
 var telling = map[string]string{
@@ -119,6 +121,8 @@ func look(tree fs.FS, dir string) (folder, error) {
 	}
 	for _, e := range entries {
 		switch name := e.Name(); {
+		case name == ".git":
+			f.repo = true
 		case e.IsDir():
 			f.test = f.test || name == "tests" || name == "test"
 		case !e.Type().IsRegular():
