@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -41,6 +42,7 @@ func tell(t *testing.T, pattern string) {
 	engine, image := dockertest.Engine(t), dockertest.Image(t)
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			t.Parallel()
 			w := &world{t: t, engine: engine, image: image}
 			w.hub = minihubtest.StartWith(t, minihubtest.Options{Intercept: w.intercept, Hub: granted(t, file)})
 			testscript.Run(t, testscript.Params{
@@ -103,11 +105,17 @@ type world struct {
 	bucket *s3.Client  // of the story's S3 server
 }
 
+// addresses counts the addresses that stories were given.
+var addresses atomic.Int64
+
 const secret = "a webhook's secret"
 
 func (w *world) setup(env *testscript.Env) error {
 	w.work = env.WorkDir
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	// An address of the story's own: nobody takes the port between here and
+	// the server, however many stories run.
+	n := addresses.Add(1)
+	l, err := net.Listen("tcp", fmt.Sprintf("127.7.%d.%d:0", n/250%250, n%250+1))
 	if err != nil {
 		return err
 	}
