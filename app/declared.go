@@ -86,7 +86,7 @@ func (one *sight) open(ctx context.Context, s *sights, run checks.Run, tree *sou
 	if err != nil {
 		return nil, err
 	}
-	views, err := keys.NewViews(m, keyTree{tree.Tree()}, tree.Change.Links)
+	views, err := keys.NewViews(m, keyTree{tree.Tree()}, keyOptions(&tree.Change))
 	if err != nil {
 		return nil, err
 	}

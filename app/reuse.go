@@ -84,9 +84,14 @@ func reusable(m *checks.Manifest) bool {
 	return false
 }
 
+// keyOptions are the options of what keys cover, and of what is seen with them.
+func keyOptions(ch *checks.Change) keys.Options {
+	return keys.Options{Links: ch.Links, Everything: ch.LinksUnknown}
+}
+
 // packageKeys are the keys of all packages in the tree to test.
 func packageKeys(ch *checks.Change, t *source.Tree) (map[string]string, error) {
-	all, err := keys.Of(ch.Manifest, keyTree{t}, keys.Options{Links: ch.Links})
+	all, err := keys.Of(ch.Manifest, keyTree{t}, keyOptions(ch))
 	if err != nil {
 		return nil, fmt.Errorf("work out what packages are made of: %w", err)
 	}

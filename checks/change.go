@@ -68,6 +68,8 @@ type Change struct {
 	// Links are the symbolic links of the tested tree (of the head's, when
 	// the merge conflicts) whose targets are paths of the repository, by path.
 	Links []Link
+	// LinksUnknown: there are more links than are looked at, and Links is nil.
+	LinksUnknown bool
 	// BaseManifest is loktar.json at MergeBase, nil when it has none or it
 	// does not parse.
 	BaseManifest *Manifest

@@ -17,6 +17,9 @@ type Options struct {
 	// Links are all symbolic links of the tree that lead somewhere in the
 	// repository, as in checks.Change.
 	Links []checks.Link
+	// Everything has all that is in the tree count for all packages, as where
+	// the links are not known.
+	Everything bool
 	// Image gives the digest of the image that a package is built in, empty
 	// when it is not known. Nil: no digest counts, only the reference that
 	// the manifest names.
@@ -130,6 +133,7 @@ func begin(m *checks.Manifest, t Tree, o Options) (*work, error) {
 	if err := w.inputs(); err != nil {
 		return nil, err
 	}
+	w.everything = w.everything || o.Everything
 	return w, w.follow(o.Links)
 }
 

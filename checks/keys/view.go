@@ -23,10 +23,10 @@ type Views struct {
 	byName map[string]int32
 }
 
-// NewViews makes the views of a tree, whose links are as in Options. The
-// errors are as those of Of.
-func NewViews(m *checks.Manifest, t Tree, links []checks.Link) (*Views, error) {
-	w, err := begin(m, t, Options{Links: links})
+// NewViews makes the views of a tree. Of o the links count, and Everything.
+// The errors are as those of Of.
+func NewViews(m *checks.Manifest, t Tree, o Options) (*Views, error) {
+	w, err := begin(m, t, o)
 	if err != nil {
 		return nil, fmt.Errorf("find out what packages see: %w", err)
 	}

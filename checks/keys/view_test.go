@@ -16,7 +16,7 @@ import (
 )
 
 func views(t interface{ Fatal(...any) }, m *checks.Manifest, f files) *keys.Views {
-	v, err := keys.NewViews(m, f.tree(), f.links())
+	v, err := keys.NewViews(m, f.tree(), keys.Options{Links: f.links()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +226,7 @@ func TestSightErrors(t *testing.T) {
 			t.Errorf("%q, %v; want %s", hidden, err, c.want)
 		}
 	}
-	if _, err := keys.NewViews(&checks.Manifest{Packages: []checks.Package{pkg("a", "x")}}, f.tree(), nil); err == nil || !strings.HasPrefix(err.Error(), "find out what packages see: ") {
+	if _, err := keys.NewViews(&checks.Manifest{Packages: []checks.Package{pkg("a", "x")}}, f.tree(), keys.Options{}); err == nil || !strings.HasPrefix(err.Error(), "find out what packages see: ") {
 		t.Error(err)
 	}
 }
@@ -243,7 +243,7 @@ func BenchmarkHidden(b *testing.B) {
 	count := 0
 	for b.Loop() {
 		t0 := time.Now()
-		v, err := keys.NewViews(m, tree, links)
+		v, err := keys.NewViews(m, tree, keys.Options{Links: links})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -280,4 +280,37 @@ func parentsOf(paths []string) (out []string) {
 		out = append(out, path.Dir(p))
 	}
 	return out
+}
+
+// Where the links are not known, all that is in the tree counts, and is seen.
+func TestLinksUnknown(t *testing.T) {
+	m := &checks.Manifest{Packages: []checks.Package{pkg("a"), pkg("b")}, Ignore: []string{"*.md"}}
+	o := keys.Options{Everything: true}
+	of := func(f files) map[string]string {
+		t.Helper()
+		out, err := keys.Of(m, f.tree(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	f := files{"a/l": "->../c/f", "b/f": "1", "c/f": "1", "x.md": "1"}
+	before := of(f)
+	for _, p := range []string{"c/f", "b/f", "x.md", "new"} {
+		other := f.clone()
+		other.put(p, "2")
+		if now := of(other); now["a"] == before["a"] || now["b"] == before["b"] {
+			t.Errorf("%s changes no key: %v", p, now)
+		}
+	}
+	if again := of(f.clone()); !cmp.Equal(again, before) {
+		t.Errorf("the same tree has other keys: %s", cmp.Diff(before, again))
+	}
+	v, err := keys.NewViews(m, f.tree(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if hidden, err := v.Hidden(f.tree(), "a"); err != nil || hidden != nil {
+		t.Errorf("hidden are %q, %v", hidden, err)
+	}
 }

@@ -150,6 +150,7 @@ func (l *Loaded) read(ctx context.Context, m *mirror, line string) error {
 		return m.anchorTree(ctx, c.Tree)
 	})
 	err := g.Wait()
+	c.LinksUnknown = unbounded != ""
 	if unbounded != "" && c.Unbounded == "" {
 		c.Files, c.Unbounded = nil, unbounded
 	}

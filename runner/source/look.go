@@ -10,7 +10,7 @@ import (
 )
 
 // Look gives the tested tree of a run whose files are leased: a Loaded with
-// Tree, and with Links and Tree of its Change, as Load gave them when the run
+// Tree, and with Links, LinksUnknown and Tree of its Change, as Load gave them when the run
 // was planned. Nothing is fetched. Close must be called. A tree that the mirror
 // does not have is an error of checks.KindNotFound. What else Load fills in,
 // LookBack does.
@@ -35,7 +35,8 @@ func (s *Source) Look(ctx context.Context, run checks.Run) (l Loaded, err error)
 	}
 	switch {
 	case errors.Is(err, errTooMany), errors.Is(err, errTooMuch):
-		return l, nil // as in Load
+		l.Change.LinksUnknown = true // as in Load
+		return l, nil
 	case err != nil:
 		return Loaded{}, errors.Join(fmt.Errorf("look at tree %s: %w", run.Tree, forgotten(ctx, err)), l.Close())
 	}
