@@ -41,6 +41,12 @@ func (r *releases) publisher(repo checks.Repo, pkg *checks.Package) (to publish.
 	if err != nil {
 		return nil, nil, err
 	}
+	to, done, err = r.open(reg, pkg)
+	return placed{to, reg}, done, placeIn(reg, err)
+}
+
+// open is publisher, of the registry that was chosen.
+func (r *releases) open(reg configs.Registry, pkg *checks.Package) (to publish.Publisher, done func(), err error) {
 	if pkg.BuildInfo.Prefix != "" && reg.Folder == "" && pkg.PkgType != "docker" {
 		return nil, nil, checks.Errorf(checks.KindConfig, nil, "`build_info.prefix` cannot be used in a registry that several repositories may publish to. Take it out.")
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -92,12 +93,15 @@ func (g registry) unreached(ctx context.Context, err error, doing string) error 
 		hostname  x509.HostnameError
 		invalid   x509.CertificateInvalidError
 		verify    *tls.CertificateVerificationError
+		name      *net.DNSError
 	)
 	switch {
+	case errors.As(err, &name) && name.IsNotFound:
+		return checks.Errorf(checks.KindUnavailable, err, "No machine has the name %s at present. If it never had, correct the registry's `url` in the server's configuration.", g.host)
 	case errors.As(err, &authority), errors.As(err, &hostname), errors.As(err, &invalid), errors.As(err, &verify):
 		return checks.Errorf(checks.KindConfig, err, "The certificate of %s is not trusted by the server's machine. Add its authority there.", g.host)
 	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
-		return checks.Errorf(checks.KindConfig, err, "%s speaks HTTP without TLS. Name it among the registries without TLS, or give it a certificate.", g.host)
+		return checks.Errorf(checks.KindConfig, err, "%s speaks HTTP without TLS. Begin its `url` with http:// in the server's configuration, or give it a certificate.", g.host)
 	}
 	return checks.Errorf(checks.KindUnavailable, err, "%s does not answer.", g.host)
 }

@@ -306,7 +306,7 @@ func (x *pythonIndex) send(ctx context.Context, d *distribution) error {
 		return nil
 	case resp.StatusCode >= 300 && resp.StatusCode < 400, resp.StatusCode == http.StatusNotFound, resp.StatusCode == http.StatusMethodNotAllowed:
 		return checks.Errorf(checks.KindConfig, fmt.Errorf("%s: HTTP status %d", doing, resp.StatusCode),
-			"%s takes no uploads at %s. Correct build_info.index, or set the index's upload URL in the server's configuration.", x.host, x.upload.Path)
+			"%s takes no uploads at %s. Correct the registry's `url` in the server's configuration.", x.host, x.upload.Path)
 	}
 	if words := strings.TrimSpace(string(words)); strings.HasPrefix(words, "<") || words == "" {
 		return x.answered(resp.StatusCode, resp.Header, doing, strings.TrimLeft(resp.Status, "0123456789 "))
