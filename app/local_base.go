@@ -46,14 +46,17 @@ func (l *local) base(head string) (baseline, error) {
 		}
 		return b, err
 	}
-	if b, err := l.event(); err != nil || b.commit != "" {
-		return b, err
+	pushed, err := l.event()
+	if err != nil || pushed.commit != "" {
+		return pushed, err
 	}
 	b, err := l.first("refs/remotes/origin/HEAD", "refs/remotes/origin/main", "refs/remotes/origin/master", "refs/heads/main", "refs/heads/master")
 	switch {
 	case err != nil:
 	case b.commit == "":
 		err = checks.Errorf(checks.KindNotFound, nil, "It is not known what to compare with: there is neither origin/HEAD nor a branch main or master. Name the base with --base, or run: git remote set-head origin --auto.")
+	case b.commit == head && pushed.name != "":
+		err = checks.Errorf(checks.KindNotFound, nil, "It is not known what changed: %s is not in this clone, as after a push by force. Name the base with --base.", pushed.name)
 	case b.commit == head && !l.Uncommitted:
 		b.notice = b.name + " is at the same commit: nothing differs. To see what the last commit did, use --base HEAD~1; for what is not committed, --uncommitted."
 	}
@@ -76,7 +79,8 @@ func (l *local) first(revs ...string) (baseline, error) {
 const maxEvent = 32 << 20
 
 // event is what the push or the merge group that a workflow runs for is
-// compared with; commit is empty outside of these, and where it is not here.
+// compared with; commit is empty outside of these, and where it is not here,
+// name where there is none.
 func (l *local) event() (baseline, error) {
 	kind := l.Getenv("GITHUB_EVENT_NAME")
 	if kind != "push" && kind != "merge_group" {
