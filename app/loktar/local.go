@@ -31,6 +31,15 @@ func (q *question) flags(cmd *cobra.Command) {
 	for _, name := range []string{"base", "head"} {
 		_ = cmd.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions)
 	}
+	// A script whose variable is empty does not mean the default.
+	cmd.PreRunE = func(*cobra.Command, []string) error {
+		for name, value := range map[string]string{"base": q.Base, "head": q.Head} {
+			if value == "" && f.Changed(name) {
+				return misused("--%s is empty; name a branch, a tag or a commit, or leave it away", name)
+			}
+		}
+		return nil
+	}
 }
 
 // options are what the flags say.
