@@ -131,6 +131,9 @@ func (r *releases) run(ctx context.Context, run checks.Run, job checks.Job) (che
 			return checks.Result{Outcome: checks.OutcomeSuperseded, Detail: why}, nil
 		}
 	}
+	if err := r.claim(ctx, run.Repo, pkg); err != nil {
+		return r.owed(ctx, pkg, "", err)
+	}
 	to, closer, err := r.publisher(run.Repo, &pkg)
 	if err != nil {
 		return checks.Result{}, err

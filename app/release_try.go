@@ -38,6 +38,9 @@ func (r *releases) planTry(repo checks.Repo, m *checks.Manifest) *checks.Release
 func (r *releases) try(ctx context.Context, run checks.Run, job checks.Job) (checks.Result, error) {
 	pkg := job.Package
 	pkg.Name = job.Release.Package
+	if err := r.claim(ctx, run.Repo, pkg); err != nil {
+		return r.owed(ctx, pkg, "", err)
+	}
 	to, closer, err := r.publisher(run.Repo, &pkg)
 	if err != nil {
 		return checks.Result{}, err

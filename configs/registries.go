@@ -179,6 +179,16 @@ func (r Registry) place() string {
 	return r.Type + ":" + addressOf(r.Type, r.URL)
 }
 
+// NameOf is the name of a package in r, in words that are the same for two names that the
+// registry takes for one, and for no two that it tells apart in one place.
+// Empty in the storage, where each repository has a Folder of its own.
+func (r Registry) NameOf(pkg string) string {
+	if r.Folder != "" {
+		return ""
+	}
+	return r.place() + " " + plainName(pkg)
+}
+
 // inside reports whether a lies inside of b, and is not the same.
 func inside(a, b Registry) bool {
 	return a.Type == b.Type && (a.Type == RegistryS3 || a.Type == RegistryFile) && strings.HasPrefix(a.place(), b.place()+"/")

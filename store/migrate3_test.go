@@ -30,7 +30,7 @@ func TestMigrateFromSchema2(t *testing.T) {
 		t.Fatal(err)
 	}
 	edit(t, path, func(tx *bolt.Tx) error {
-		for _, name := range []string{"publications", "pubkeys", "pubversions", "owed", "proofs", "proofages"} {
+		for _, name := range []string{"publications", "pubkeys", "pubversions", "owed", "proofs", "proofages", "claims"} {
 			if err := tx.DeleteBucket([]byte(name)); err != nil {
 				return err
 			}

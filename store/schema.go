@@ -46,6 +46,7 @@ var (
 	// Since schema 4.
 	bucketProofs    = []byte("proofs")    // repository's id, scope, 0, package, 0, key -> proof
 	bucketProofAges = []byte("proofages") // when it passed, key in proofs -> nothing
+	bucketClaims    = []byte("claims")    // what one repository alone may have -> that repository
 )
 
 var (
@@ -84,8 +85,10 @@ func createSchema3(tx *bolt.Tx) error {
 	return createBuckets(tx, bucketPublications, bucketPubKeys, bucketPubVersions, bucketOwed)
 }
 
-// createSchema4 adds proofs.
-func createSchema4(tx *bolt.Tx) error { return createBuckets(tx, bucketProofs, bucketProofAges) }
+// createSchema4 adds proofs and claims.
+func createSchema4(tx *bolt.Tx) error {
+	return createBuckets(tx, bucketProofs, bucketProofAges, bucketClaims)
+}
 
 func createBuckets(tx *bolt.Tx, names ...[]byte) error {
 	for _, name := range names {

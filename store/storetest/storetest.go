@@ -48,6 +48,7 @@ type Store interface {
 	Reserve(ctx context.Context, p checks.Publication, floor int64, version func(number int64) (string, error)) (checks.Publication, error)
 	Published(ctx context.Context, p checks.Publication) error
 	GiveUp(ctx context.Context, p checks.Publication) error
+	Claim(ctx context.Context, what string, repo checks.Repo) (holder checks.Repo, err error)
 	LastPublished(repo int64, pkg string) (p checks.Publication, found bool, err error)
 	Publications(repo int64, pkg string, limit int) ([]checks.Publication, error)
 	Owed(repo int64) ([]checks.Publication, error)
@@ -77,6 +78,7 @@ func Run(t *testing.T, open Open) {
 		{"Publications", testPublications},
 		{"PublicationRefusals", testPublicationRefusals},
 		{"PublicationNumbers", testPublicationNumbers},
+		{"Claims", testClaims},
 		{"Proofs", testProofs},
 		{"ProofsModel", testProofsModel},
 		{"Reopen", testReopen},
