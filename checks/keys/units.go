@@ -35,6 +35,9 @@ type unit struct {
 	files   hash.Hash  // nil when there is a folder
 	some    bool       // a file was written
 	links   []int32    // the targets of the links among its files
+
+	known  bool    // what digest is
+	digest *digest // nil when there are no files
 }
 
 func newUnits() *units {
@@ -144,10 +147,18 @@ func (u *units) of(path string) []*unit {
 	return out
 }
 
-// digests gives those of units that have files.
+// digests gives those of units that have files. It is for after all files were
+// listed and the links closed.
 func (w *work) digests(of []*unit) ([]digest, error) {
 	var out []digest
 	for _, one := range of {
+		if one.known {
+			if one.digest != nil {
+				out = append(out, *one.digest)
+			}
+			continue
+		}
+		one.known = true
 		var holds encoder
 		switch {
 		case one.folder != "":
@@ -161,7 +172,9 @@ func (w *work) digests(of []*unit) ([]digest, error) {
 			e := newEncoder("unit")
 			e.part("holds", holds)
 			e.digests(w.links.of(one.links))
-			out = append(out, e.sum())
+			sum := e.sum()
+			one.digest = &sum
+			out = append(out, sum)
 		}
 	}
 	return out, nil
@@ -171,10 +184,20 @@ func (w *work) digests(of []*unit) ([]digest, error) {
 func (w *work) inputs() error {
 	w.units = newUnits()
 	w.reads = make([][]*unit, len(w.packages))
+	around := map[string][]*unit{} // what packages without inputs read, by the folder around them
 	for i := range w.packages {
+		p := &w.packages[i]
+		plain, dir := len(p.Inputs) == 0 && p.Dir != ".", dirOf(p.Dir)
+		if known, ok := around[dir]; ok && plain {
+			w.reads[i] = known
+			continue
+		}
 		var err error
-		if w.reads[i], err = w.units.add(graph.ReadBy(w.packages[i].Dir, w.packages[i].Inputs)); err != nil {
-			return fmt.Errorf("package %s: inputs: %w", w.packages[i].Name, err)
+		if w.reads[i], err = w.units.add(graph.ReadBy(p.Dir, p.Inputs)); err != nil {
+			return fmt.Errorf("package %s: inputs: %w", p.Name, err)
+		}
+		if plain {
+			around[dir] = w.reads[i]
 		}
 	}
 	var err error
