@@ -1,12 +1,13 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"runtime/debug"
 	"slices"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -48,6 +49,8 @@ type LocalAnswer struct {
 	Affected graph.Result
 	Held     []string // what the commit rule kept out, a sentence each
 	Text     []byte   // loktar.json of the tree that was looked at, where it was asked for
+
+	base baseline
 }
 
 // ManifestError says that loktar.json cannot be used as it is.
@@ -63,6 +66,18 @@ type local struct {
 	src      *source.Local
 	cache    localCache
 	inferrer *infer.Inferrer
+	revs     revisions
+	read     map[string]bool // the blobs that dependencies were looked for in
+
+	mu    sync.Mutex
+	diffs map[[2]string]func() (diff, error)
+}
+
+// revisions tells what commit a revision names; it is empty when there is
+// none.
+type revisions interface {
+	Commit(rev string) (string, error)
+	Shallow() bool // the history is cut off
 }
 
 // AskLocal works out what a change in a local repository affects, by the code
@@ -83,12 +98,12 @@ func look(ctx context.Context, o LocalOptions, at func(*local, context.Context) 
 	// time, unless there is very much.
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(maxGarbage)
-	src, err := source.OpenLocal(ctx, filepath.Join(".", o.Dir))
+	src, err := source.OpenLocal(ctx, cmp.Or(o.Dir, "."))
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
-	l := &local{LocalOptions: o, src: src, cache: openLocalCache(o.CacheDir), inferrer: infer.New()}
+	l := &local{LocalOptions: o, src: src, cache: openLocalCache(o.CacheDir), inferrer: infer.New(), revs: src, read: map[string]bool{}, diffs: map[[2]string]func() (diff, error){}}
 	return at(l, ctx)
 }
 
@@ -98,13 +113,12 @@ const maxGarbage = 512 << 20
 // target is what is looked at.
 type target struct{ commit, tree string }
 
+func (l *local) headName() string { return cmp.Or(l.Head, "HEAD") }
+
 // head finds the commit to look at, and its tree or the working tree's.
 func (l *local) head(ctx context.Context) (t target, err error) {
-	name := l.Head
-	if name == "" {
-		name = "HEAD"
-	}
-	if t.commit, err = l.src.Commit(name); err != nil {
+	name := l.headName()
+	if t.commit, err = l.revs.Commit(name); err != nil {
 		return t, err
 	}
 	if t.commit == "" {
@@ -151,7 +165,7 @@ func (l *local) affected(ctx context.Context) (*LocalAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &LocalAnswer{Base: base.name, Notice: base.notice}
+	a := &LocalAnswer{Base: base.name, Notice: base.notice, base: base}
 	c := &a.Change
 	seen := make(chan *side, 1) // read while git looks for the merge base
 	go func() { seen <- l.cache.side(head.tree, nil) }()
@@ -191,25 +205,22 @@ func (l *local) compare(ctx context.Context, a *LocalAnswer, head target, seen *
 	c := &a.Change
 	g, gctx := errgroup.WithContext(ctx)
 	var files []string
-	var unbounded string
+	var from, unbounded string
+	var err error
 	if c.MergeBase != "" {
-		to := c.HeadSHA
-		if l.Uncommitted {
-			to = head.tree
+		if from, err = l.src.TreeID(c.MergeBase); err != nil {
+			return nil, err
 		}
-		g.Go(func() (err error) {
-			files, unbounded, err = l.src.Diff(gctx, c.MergeBase, to)
+		g.Go(func() error {
+			d, err := l.diff(gctx, from, head.tree)
+			files, unbounded = d.files(), d.unbounded
 			return err
 		})
 	}
 	var now, before, tip *side
 	g.Go(func() (err error) {
-		if c.MergeBase != "" {
-			tree, err := l.src.TreeID(c.MergeBase)
-			if err != nil {
-				return err
-			}
-			if before, err = l.side(gctx, tree, seen); err != nil {
+		if from != "" {
+			if before, err = l.side(gctx, from, seen); err != nil {
 				return err
 			}
 		}
@@ -271,7 +282,7 @@ func (l *local) keepText(a *LocalAnswer, s *side) error {
 
 // LocalRoot is the root folder of the working tree around dir.
 func LocalRoot(ctx context.Context, dir string) (root string, err error) {
-	src, err := source.OpenLocal(ctx, filepath.Join(".", dir))
+	src, err := source.OpenLocal(ctx, cmp.Or(dir, "."))
 	if err != nil {
 		return "", err
 	}

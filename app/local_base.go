@@ -22,7 +22,7 @@ const fetchMore = "In GitHub Actions give actions/checkout fetch-depth: 0."
 // unknown is the error for a revision that is not here.
 func (l *local) unknown(flag, name string) error {
 	more := ""
-	if l.src.Shallow() {
+	if l.revs.Shallow() {
 		more = " The clone is shallow: git fetch --unshallow gets the rest. " + fetchMore
 	}
 	return checks.Errorf(checks.KindNotFound, nil, "%s %q names no commit of this repository. Write a branch, a tag or a commit that is here, or fetch it with: git fetch origin.%s", flag, name, more)
@@ -67,7 +67,7 @@ func (l *local) base(head string) (baseline, error) {
 // none is.
 func (l *local) first(revs ...string) (baseline, error) {
 	for _, rev := range revs {
-		sha, err := l.src.Commit(rev)
+		sha, err := l.revs.Commit(rev)
 		if err != nil || sha != "" {
 			return baseline{commit: sha, name: strings.TrimPrefix(strings.TrimPrefix(rev, "refs/remotes/"), "refs/heads/")}, err
 		}
@@ -107,8 +107,8 @@ func (l *local) event() (baseline, error) {
 	if strings.Trim(sha, "0") == "" {
 		return baseline{}, nil // a new branch
 	}
-	found, err := l.src.Commit(sha)
-	if err == nil && found == "" && l.src.Shallow() {
+	found, err := l.revs.Commit(sha)
+	if err == nil && found == "" && l.revs.Shallow() {
 		err = checks.Errorf(checks.KindNotFound, nil, "Commit %s, %s, is not in this clone, which is shallow. %s Elsewhere, name the base with --base.", short(sha), name, fetchMore)
 	}
 	return baseline{commit: found, name: name, direct: true}, err

@@ -24,7 +24,7 @@ type localCache struct {
 }
 
 // maxKept bounds the files that are kept, of all repositories together.
-const maxKept = 200
+const maxKept = 400
 
 func openLocalCache(dir string) localCache {
 	if dir == "" {
@@ -98,7 +98,7 @@ func (c localCache) side(tree string, near *side) *side {
 		return nil
 	}
 	s := &side{tree: tree, blob: u.text(), linked: true, partial: true}
-	edges, unread, links := u.edges(), u.unread(), u.links()
+	edges, unread, links, reads := u.edges(), u.unread(), u.links(), u.texts()
 	if u.bad {
 		return nil
 	}
@@ -107,7 +107,7 @@ func (c localCache) side(tree string, near *side) *side {
 			return nil
 		}
 	}
-	s.manifest.Edges, s.manifest.Unread, s.links = edges, unread, links
+	s.manifest.Edges, s.manifest.Unread, s.links, s.reads = edges, unread, links, reads
 	return s
 }
 
@@ -126,6 +126,7 @@ func (c localCache) keep(s *side) {
 	p.edges(s.manifest.Edges)
 	p.unread(s.manifest.Unread)
 	p.links(s.links)
+	p.texts(s.reads)
 	c.write("tree", s.tree, p.pack("tree"+s.tree))
 	c.prune()
 }

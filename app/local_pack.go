@@ -1,8 +1,8 @@
 package app
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
-	"hash/crc32"
 
 	"github.com/dudesons/loktar/checks"
 )
@@ -15,8 +15,6 @@ type packer struct {
 	chars []byte
 	index map[string]uint64
 }
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func (p *packer) num(n int) { p.body = binary.AppendUvarint(p.body, uint64(n)) }
 
@@ -51,17 +49,20 @@ func (p *packer) flag(b bool) {
 
 // pack is all that was written, with a checksum that counts the name too.
 func (p *packer) pack(name string) []byte {
-	out := make([]byte, 4, 64+len(p.table)+len(p.chars)+len(p.body))
+	out := make([]byte, 8, 64+len(p.table)+len(p.chars)+len(p.body))
 	for _, n := range []int{len(p.index), len(p.table), len(p.chars)} {
 		out = binary.AppendUvarint(out, uint64(n))
 	}
 	out = append(append(append(out, p.table...), p.chars...), p.body...)
-	binary.LittleEndian.PutUint32(out, checksum(name, out[4:]))
+	binary.LittleEndian.PutUint64(out, checksum(name, out[8:]))
 	return out
 }
 
-func checksum(name string, data []byte) uint32 {
-	return crc32.Update(crc32.Checksum([]byte(name), castagnoli), castagnoli, data)
+func checksum(name string, data []byte) uint64 {
+	h := sha256.New()
+	h.Write([]byte(name + "\x00"))
+	h.Write(data)
+	return binary.LittleEndian.Uint64(h.Sum(nil))
 }
 
 // manifest writes what counts for what is affected: see partial in side.

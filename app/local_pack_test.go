@@ -1,6 +1,7 @@
 package app
 
 import (
+	"encoding/binary"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,6 +35,7 @@ func someSide(t *rapid.T) *side {
 		m.Unread = append(m.Unread, checks.FileProblem{Package: text.Draw(t, "package"), File: text.Draw(t, "file"), Line: line.Draw(t, "line"), Message: text.Draw(t, "message"), Warning: yes.Draw(t, "warning")})
 	}
 	s := &side{tree: "1111", blob: "2222", manifest: m, linked: true, partial: true}
+	s.reads = texts.Draw(t, "reads")
 	for range rapid.IntRange(0, 3).Draw(t, "links") {
 		s.links = append(s.links, checks.Link{Path: text.Draw(t, "path"), Target: text.Draw(t, "target")})
 	}
@@ -131,11 +133,10 @@ func TestNoCache(t *testing.T) {
 func FuzzUnpack(f *testing.F) {
 	var p packer
 	p.manifest(&checks.Manifest{Packages: []checks.Package{{Name: "a", Inputs: []string{"b"}}}})
-	f.Add(p.pack("x")[4:])
+	f.Add(p.pack("x")[8:])
 	f.Fuzz(func(_ *testing.T, data []byte) {
 		for _, read := range []func(*unpacker){func(u *unpacker) { u.manifest() }, func(u *unpacker) { u.edges() }, func(u *unpacker) { u.unread() }, func(u *unpacker) { u.links() }} {
-			sum := checksum("x", data)
-			if u := unpack(append([]byte{byte(sum), byte(sum >> 8), byte(sum >> 16), byte(sum >> 24)}, data...), "x"); u != nil {
+			if u := unpack(append(binary.LittleEndian.AppendUint64(nil, checksum("x", data)), data...), "x"); u != nil {
 				read(u)
 			}
 		}

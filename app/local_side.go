@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -26,6 +27,8 @@ type side struct {
 	links     []checks.Link
 	linked    bool // links are known
 	unbounded string
+	// reads are the blobs that dependencies were looked for in, and maybe more.
+	reads []string
 }
 
 // side reads a tree, or remembers what it read of it before. What near says
@@ -35,6 +38,10 @@ func (l *local) side(ctx context.Context, id string, near *side) (*side, error) 
 		return near, nil
 	}
 	if s := l.cache.side(id, near); s != nil {
+		return s, nil
+	}
+	if s := l.edited(ctx, id, near); s != nil {
+		l.cache.keep(s)
 		return s, nil
 	}
 	s, t := &side{tree: id}, l.src.Tree(id)
@@ -59,9 +66,10 @@ func (l *local) side(ctx context.Context, id string, near *side) (*side, error) 
 	if err := s.parse(l, t, known); err != nil || s.manifest == nil {
 		return s, err
 	}
-	if s.manifest.Edges, s.manifest.Unread, err = l.inferrer.Edges(ctx, tree{t}, s.manifest.Packages); err != nil {
+	if s.manifest.Edges, s.manifest.Unread, err = l.inferrer.Edges(ctx, noting{tree{t}, l.read}, s.manifest.Packages); err != nil {
 		return nil, fmt.Errorf("read packages' files for dependencies: %w", err)
 	}
+	s.reads = slices.Sorted(maps.Keys(l.read))
 	from, links := "", []checks.Link(nil)
 	if near != nil && near.linked {
 		from, links = near.tree, near.links

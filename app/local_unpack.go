@@ -16,10 +16,10 @@ type unpacker struct {
 
 // unpack checks what was packed under a name; nil when it is damaged.
 func unpack(data []byte, name string) *unpacker {
-	if len(data) < 4 || binary.LittleEndian.Uint32(data) != checksum(name, data[4:]) {
+	if len(data) < 8 || binary.LittleEndian.Uint64(data) != checksum(name, data[8:]) {
 		return nil
 	}
-	u := &unpacker{body: data[4:]}
+	u := &unpacker{body: data[8:]}
 	count, table, chars := u.num(), u.num(), u.num()
 	if u.bad || table > len(u.body) || chars > len(u.body)-table || count > table {
 		return nil

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -52,16 +51,16 @@ Formats:
 		if err != nil {
 			return err
 		}
-		a, err := app.AskLocal(cmd.Context(), o)
+		a, err := app.ListAffected(cmd.Context(), o)
 		if err != nil {
 			return err
 		}
-		remarks(a)
+		remarks(a.Notice, a.Everything)
 		out := screenOf(cmd.OutOrStdout())
 		switch form {
 		case "names":
 			var names strings.Builder
-			for _, p := range a.Affected.Affected {
+			for _, p := range a.Affected {
 				names.WriteString(p.Name + "\n")
 			}
 			fmt.Fprint(out, names.String())
@@ -79,9 +78,9 @@ Formats:
 	return cmd
 }
 
-func affectedTable(out screen, a *app.LocalAnswer) {
+func affectedTable(out screen, a *app.Affected) {
 	var rows []row
-	for _, p := range a.Affected.Affected {
+	for _, p := range a.Affected {
 		r := row{name: printable(p.Name)}
 		for _, why := range p.Reasons {
 			r.text = append(r.text, printable(why.String()))
@@ -94,15 +93,15 @@ func affectedTable(out screen, a *app.LocalAnswer) {
 	for _, text := range a.Held {
 		remark("%s", text)
 	}
-	if n := a.Affected.UnownedCount; n > 0 {
-		named := a.Affected.Unowned[:min(len(a.Affected.Unowned), 3)]
+	if n := a.UnownedCount; n > 0 {
+		named := a.Unowned[:min(len(a.Unowned), 3)]
 		more := ""
 		if n > len(named) {
 			more = fmt.Sprintf(" and %d more", n-len(named))
 		}
 		remark("Of no package: %s%s.", strings.Join(named, ", "), more)
 	}
-	remark("%d of %s affected, compared with %s (%s).", len(rows), count(len(a.Change.Manifest.Packages), "package"), a.Base, short(a.Change.BaseSHA))
+	remark("%d of %s affected, compared with %s (%s).", len(rows), count(len(a.Affected)+len(a.Unaffected), "package"), a.Base, short(a.BaseSHA))
 }
 
 type jsonReason struct {
@@ -149,39 +148,30 @@ type jsonAffected struct {
 	Everything   string        `json:"everything,omitempty"`
 }
 
-func affectedJSON(a *app.LocalAnswer) jsonAffected {
-	c, r := &a.Change, &a.Affected
-	out := jsonAffected{Version: 1, MergeBase: c.MergeBase, Head: c.HeadSHA, Affected: []jsonPackage{}, Unaffected: []string{}, Unowned: []string{},
-		UnownedCount: r.UnownedCount, IgnoredCount: r.Ignored, Held: a.Held, Everything: c.Unbounded}
-	out.Base.Name, out.Base.SHA = a.Base, c.BaseSHA
-	out.Unowned = append(out.Unowned, r.Unowned...)
-	in := make([]bool, len(c.Manifest.Packages))
-	for _, p := range r.Affected {
-		in[p.Index] = true
-		j := packageJSON(&c.Manifest.Packages[p.Index])
-		j.Needs = p.Needs
+func affectedJSON(a *app.Affected) jsonAffected {
+	out := jsonAffected{Version: 1, MergeBase: a.MergeBase, Head: a.Head, Affected: []jsonPackage{}, Unaffected: []string{}, Unowned: []string{},
+		UnownedCount: a.UnownedCount, IgnoredCount: a.IgnoredCount, Held: a.Held, Everything: a.Everything}
+	out.Base.Name, out.Base.SHA = a.Base, a.BaseSHA
+	out.Unowned = append(out.Unowned, a.Unowned...)
+	out.Unaffected = append(out.Unaffected, a.Unaffected...)
+	for _, p := range a.Affected {
+		j := jsonPackage{Package: p.Name, Dir: p.Dir, Type: p.Type, PkgType: p.PkgType, TestType: p.TestType, Needs: p.Needs}
 		for _, why := range p.Reasons {
 			j.Reasons = append(j.Reasons, reasonJSON(why))
 		}
 		out.Affected = append(out.Affected, j)
 	}
-	for i, p := range c.Manifest.Packages {
-		if !in[i] {
-			out.Unaffected = append(out.Unaffected, p.Name)
-		}
-	}
-	slices.Sort(out.Unaffected)
 	return out
 }
 
-func matrix(out screen, a *app.LocalAnswer) error {
+func matrix(out screen, a *app.Affected) error {
 	type job struct {
 		Package string `json:"package"`
 		Dir     string `json:"dir"`
 	}
 	jobs := []job{}
-	for _, p := range a.Affected.Affected {
-		jobs = append(jobs, job{p.Name, a.Change.Manifest.Packages[p.Index].Dir})
+	for _, p := range a.Affected {
+		jobs = append(jobs, job{p.Name, p.Dir})
 	}
 	if len(jobs) > maxMatrix {
 		return fmt.Errorf("%d packages are affected, and GitHub makes at most %d jobs of one matrix. Use --format names and have each job test several", len(jobs), maxMatrix)

@@ -22,6 +22,7 @@ import (
 func BenchmarkAffected(b *testing.B) {
 	program := filepath.Join(b.TempDir(), "loktar")
 	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", program, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as in the Makefile
 	if out, err := build.CombinedOutput(); err != nil {
 		b.Fatalf("%v: %s", err, out)
 	}

@@ -50,7 +50,7 @@ mermaid, and json: {"version": 1, "packages": [{"package", "dir", "type",
 		if err != nil {
 			return err
 		}
-		remarks(a)
+		remarks(a.Notice, a.Change.Unbounded)
 		p := picture(a, affected)
 		out := screenOf(cmd.OutOrStdout())
 		all := bufio.NewWriter(out.Writer)

@@ -90,12 +90,12 @@ func remark(format string, args ...any) {
 }
 
 // remarks are what is to be said of every comparison.
-func remarks(a *app.LocalAnswer) {
-	if a.Notice != "" {
-		remark("%s", a.Notice)
+func remarks(notice, everything string) {
+	if notice != "" {
+		remark("%s", notice)
 	}
-	if a.Change.Unbounded != "" {
-		remark("It is not known what changed, so everything counts as affected: %s.", a.Change.Unbounded)
+	if everything != "" {
+		remark("It is not known what changed, so everything counts as affected: %s.", everything)
 	}
 }
 

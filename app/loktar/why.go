@@ -55,7 +55,7 @@ The format json is {"version": 1, "package", "affected", "path": [{"package",
 		if err := listed(a, name); err != nil {
 			return err
 		}
-		remarks(a)
+		remarks(a.Notice, a.Change.Unbounded)
 		w := explained(a, name)
 		out := screenOf(cmd.OutOrStdout())
 		if form == "json" {

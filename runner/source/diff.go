@@ -11,6 +11,7 @@ import (
 
 // What is said of histories that do not meet.
 const (
+	tooLong   = "the list of changed files is too long to be kept"
 	unrelated = "the branch and its base have no common history"
 	cutOff    = "the repository that was fetched from is shallow, and the common history is not in it"
 )
@@ -53,7 +54,7 @@ func (m *mirror) diff(ctx context.Context, c *checks.Change) error {
 	out, err := m.run(ctx, "diff-tree", "-r", "--no-renames", "--no-ext-diff", "--ignore-submodules=none",
 		"--name-status", "-z", c.MergeBase, c.HeadSHA, "--")
 	if errors.Is(err, errTooMuch) {
-		c.Unbounded = "the list of changed files is too long to be kept"
+		c.Unbounded = tooLong
 		return nil
 	}
 	if err != nil {

@@ -21,13 +21,14 @@ import (
 // no file monitor of it runs. Its methods may be called from many goroutines.
 // Close must be called.
 type Local struct {
-	m       *mirror
-	top     string // of the working tree; empty for a bare repository
-	gitDir  string // of this working tree
-	objects *Objects
+	m      *mirror
+	top    string // of the working tree; empty for a bare repository
+	gitDir string // of this working tree
+	start  func() (*Objects, error)
 
 	mu      sync.Mutex
-	scratch string // where objects go that are made here; see overlay
+	objects *Objects // nil before something is asked of it; see reader
+	scratch string   // where objects go that are made here; see overlay
 }
 
 // OpenLocal opens the repository around dir. Its errors are of
@@ -61,11 +62,25 @@ func OpenLocal(ctx context.Context, dir string) (*Local, error) {
 	}
 	// Nothing that is asked needs the index; git diff-tree would read all of it.
 	g.env = append(g.env, "GIT_INDEX_FILE="+filepath.Join(l.gitDir, "loktar-no-index"))
-	if l.objects, err = g.objects(ctx, l.gitDir); err != nil {
-		return nil, err
-	}
+	l.start = func() (*Objects, error) { return g.objects(ctx, l.gitDir) }
 	return l, nil
 }
+
+// reader reads objects. It is started when it is first needed, or by Begin.
+func (l *Local) reader() *Objects {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.objects == nil {
+		var err error
+		if l.objects, err = l.start(); err != nil {
+			return &Objects{broken: err}
+		}
+	}
+	return l.objects
+}
+
+// Begin starts what reads objects, for a caller that will need it soon.
+func (l *Local) Begin() { l.reader() }
 
 // notLocal says why dir is in no repository that can be read.
 func notLocal(ctx context.Context, dir string, err error, said string) error {
@@ -123,7 +138,7 @@ func (l *Local) Commit(rev string) (string, error) {
 	if rev == "" || strings.ContainsAny(rev, "\x00\n") {
 		return "", nil
 	}
-	obj, err := l.objects.Info(rev + "^{commit}")
+	obj, err := l.reader().Info(rev + "^{commit}")
 	switch {
 	case err == nil:
 		return obj.OID, nil
@@ -137,26 +152,18 @@ func (l *Local) Commit(rev string) (string, error) {
 }
 
 // Tree is that of a commit or tree by its id.
-func (l *Local) Tree(id string) *Tree { return newTree(l.objects, id) }
+func (l *Local) Tree(id string) *Tree { return newTree(l.reader(), id) }
 
 // Dirs answers questions about the folders of t.
 func (t *Tree) Dirs() *Dirs { return &Dirs{tree: t} }
 
 // TreeID is the id of a commit's tree.
-func (l *Local) TreeID(commit string) (string, error) { return l.objects.treeOf(commit) }
+func (l *Local) TreeID(commit string) (string, error) { return l.reader().treeOf(commit) }
 
 // MergeBase is the commit at which two histories part, the one that git
 // itself picks; empty when they do not meet, and why says so then.
 func (l *Local) MergeBase(ctx context.Context, base, head string) (sha, why string, err error) {
 	return l.m.mergeBase(ctx, base, head)
-}
-
-// Diff are the paths that differ between two commits or trees, as
-// checks.Change has them. Where they are too many, unbounded says so.
-func (l *Local) Diff(ctx context.Context, from, to string) (files []string, unbounded string, err error) {
-	c := checks.Change{MergeBase: from, HeadSHA: to}
-	err = l.m.diff(ctx, &c)
-	return c.Files, c.Unbounded, err
 }
 
 // Commits fills in c.Commits, or c.CommitsUnknown.
@@ -171,9 +178,9 @@ func (l *Local) Links(ctx context.Context, from string, known []checks.Link, tre
 	if from != "" {
 		start = linked{from, known}
 	}
-	now, err := l.m.linksSince(ctx, l.objects, start, tree)
+	now, err := l.m.linksSince(ctx, l.reader(), start, tree)
 	if err != nil && exitOf(err) > 0 && from != "" {
-		now, err = l.m.linksSince(ctx, l.objects, linked{tree: emptyTree}, tree) // from was collected
+		now, err = l.m.linksSince(ctx, l.reader(), linked{tree: emptyTree}, tree) // from was collected
 	}
 	switch {
 	case errors.Is(err, errTooMany):
@@ -203,9 +210,12 @@ func (l *Local) Manifest(t *Tree, known func(blob string) bool) (blob string, te
 
 // Close ends the reading and removes what was made for it.
 func (l *Local) Close() error {
-	err := l.objects.Close()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	var err error
+	if l.objects != nil {
+		err = l.objects.Close()
+	}
 	if l.scratch != "" {
 		err = errors.Join(err, os.RemoveAll(l.scratch))
 	}

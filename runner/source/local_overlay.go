@@ -16,7 +16,7 @@ import (
 // overlay is where objects go that are made here, outside of the repository:
 // git finds those of the repository too. The first call makes it and has later
 // reading see it.
-func (l *Local) overlay(ctx context.Context) error {
+func (l *Local) overlay() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.scratch != "" {
@@ -33,12 +33,10 @@ func (l *Local) overlay(ctx context.Context) error {
 	}
 	g := l.m.src.git
 	g.env = append(g.env, "GIT_OBJECT_DIRECTORY="+dir, "GIT_ALTERNATE_OBJECT_DIRECTORIES="+also)
-	fresh, err := g.objects(ctx, l.gitDir)
-	if err != nil {
-		return err
+	if l.objects != nil {
+		err = l.objects.Close()
+		l.objects = nil
 	}
-	err = l.objects.Close()
-	l.objects = fresh
 	return err
 }
 
@@ -52,7 +50,7 @@ func quoteAlternate(path string) string {
 // Trees and commits from before the first call of this or Uncommitted are read
 // no more after it. Nothing is written to the repository.
 func (l *Local) Merged(ctx context.Context, base, head string) (tree string, conflicts []string, err error) {
-	if err := l.overlay(ctx); err != nil {
+	if err := l.overlay(); err != nil {
 		return "", nil, err
 	}
 	return l.m.merge(ctx, base, head)
@@ -65,7 +63,7 @@ func (l *Local) Uncommitted(ctx context.Context) (tree string, err error) {
 	if l.top == "" {
 		return "", checks.Errorf(checks.KindRefused, nil, "This repository is bare: there is no working tree to look at. Leave --uncommitted away.")
 	}
-	if err := l.overlay(ctx); err != nil {
+	if err := l.overlay(); err != nil {
 		return "", err
 	}
 	index := filepath.Join(l.scratch, "index")

@@ -46,7 +46,7 @@ func TestLocal(t *testing.T) {
 		t.Errorf("the merge base is %s, %q, %v", got, why, err)
 	}
 	list, unbounded, err := l.Diff(t.Context(), base, head)
-	if diff := cmp.Diff([]string{"a/f", "b/f"}, list); diff != "" || unbounded != "" || err != nil {
+	if diff := cmp.Diff([]Edit{{"a/f", o.git("rev-parse", base+":a/f")}, {Path: "b/f"}}, list); diff != "" || unbounded != "" || err != nil {
 		t.Error(diff, unbounded, err)
 	}
 	tree, err := l.TreeID(head)
@@ -113,7 +113,7 @@ func TestLocalWritesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	list, _, err := l.Diff(t.Context(), tip, tree)
-	if diff := cmp.Diff([]string{"a/f", "new file"}, list); diff != "" || err != nil {
+	if diff := cmp.Diff([]Edit{{"a/f", o.git("rev-parse", base+":a/f")}, {Path: "new file"}}, list); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
 	if diff := cmp.Diff(before, objectsOf(t, dir)); diff != "" {

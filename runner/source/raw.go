@@ -11,7 +11,7 @@ import (
 type rawChange struct {
 	path          string
 	before, after string
-	oid           string // after
+	was, oid      string // before and after
 }
 
 // eachChange reads the output of git diff-tree --raw --no-abbrev -z: a colon,
@@ -28,7 +28,7 @@ func eachChange(out []byte, do func(rawChange) error) error {
 		if len(f) != 5 || len(f[0]) != 7 || f[0][0] != ':' || len(f[1]) != 6 || len(f[4]) != 1 || len(name) == 0 {
 			return fmt.Errorf("the change %q %q is malformed", head, name)
 		}
-		c := rawChange{path: string(name), before: string(f[0][1:]), after: string(f[1]), oid: string(f[3])}
+		c := rawChange{path: string(name), before: string(f[0][1:]), after: string(f[1]), was: string(f[2]), oid: string(f[3])}
 		if err := do(c); err != nil {
 			return err
 		}

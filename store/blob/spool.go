@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+	"sync"
 
 	"github.com/dudesons/loktar/checks"
 )
@@ -20,7 +21,7 @@ type content struct {
 	io.Closer
 }
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+var castagnoli = sync.OnceValue(func() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) })
 
 // inMemory is how much measure keeps without a file.
 const inMemory = 1 << 20
@@ -38,12 +39,12 @@ func measure(ctx context.Context, r io.Reader, sum Digest, dir string, limit int
 		if at, err := s.Seek(0, io.SeekCurrent); err == nil {
 			// That the second reading gives the same is held by a sum that
 			// costs next to nothing.
-			first := crc32.New(castagnoli)
+			first := crc32.New(castagnoli())
 			if err := drain(first, in, limit); err != nil {
 				return content{}, err
 			}
 			_, err := s.Seek(at, io.SeekStart)
-			second := &intake{ctx: ctx.Err, r: s, h: crc32.New(castagnoli), want: digestOf(first)}
+			second := &intake{ctx: ctx.Err, r: s, h: crc32.New(castagnoli()), want: digestOf(first)}
 			return content{second, in.sum, in.n, io.NopCloser(nil)}, err
 		}
 	}
