@@ -46,6 +46,11 @@ func (w *world) containers(ts *testscript.TestScript) []string {
 // clean: no container, volume or workspace of this story is left.
 func (w *world) clean(ts *testscript.TestScript, _ bool, _ []string) {
 	var left []string
+	defer func() {
+		if len(left) > 0 {
+			ts.Logf("left: %q", left)
+		}
+	}()
 	w.until(ts, "everything to be removed", func() bool {
 		left = w.containers(ts)
 		for _, id := range w.runs() {

@@ -72,7 +72,9 @@ func (s *Sandbox) probe(ctx context.Context) (why, err error) {
 		removing, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
 		defer cancel()
 		gone, whole := s.removeContainer(removing, j.name)
-		s.leave(j.name, gone && whole && s.removeDir(removing, j.name, s.o.Image) == nil)
+		// Somebody else may have removed the container; the folder is ours.
+		removed := gone && s.removeDir(removing, j.name, s.o.Image) == nil
+		s.leave(j.name, removed && whole)
 	}()
 	for _, dir := range []string{j.dir, j.task.Tree, filepath.Join(j.dir, "upper"), filepath.Join(j.dir, "work")} {
 		if err := os.Mkdir(dir, 0o755); err != nil {
