@@ -66,18 +66,20 @@ func (s *Source) fetch(ctx context.Context, m *mirror, w want) (tip string, err 
 	ctx, cancel := context.WithTimeout(ctx, s.opts.FetchTimeout)
 	defer cancel()
 	tip, err = s.fetchLocked(ctx, m, w)
-	if broken(err) || err == nil && s.room.outgrown(m) {
+	large := err == nil && s.room.outgrown(m)
+	if broken(err) || large {
 		// A mirror may have outgrown the bound by what nobody needs any more.
 		if err := m.recreate(ctx); err != nil {
 			return "", err
 		}
 		tip, err = s.fetchLocked(ctx, m, w)
+		large = err == nil && s.room.outgrown(m)
 	}
 	if errors.Is(err, context.DeadlineExceeded) && checks.KindOf(err) == checks.KindInternal {
 		err = fetchFault(err, w.repo)
 	}
-	if err == nil {
-		err = s.room.fetched(ctx, m, w.repo)
+	if large {
+		err = s.room.refuse(ctx, m, w.repo)
 	}
 	if err != nil {
 		return "", fmt.Errorf("fetch %s: %w", w.repo.FullName(), err)

@@ -262,12 +262,8 @@ func (r *room) outgrown(m *mirror) bool {
 	return r.src.opts.MaxSize > 0 && r.measure(m.dir) > r.src.opts.MaxSize
 }
 
-// fetched looks at a mirror that grew: one that is too large alone is removed.
-// The caller has its turn.
-func (r *room) fetched(ctx context.Context, m *mirror, repo checks.Repo) error {
-	if !r.outgrown(m) {
-		return nil
-	}
+// refuse empties a mirror that is too large alone. The caller has its turn.
+func (r *room) refuse(ctx context.Context, m *mirror, repo checks.Repo) error {
 	err := m.recreate(ctx)
 	r.measure(m.dir)
 	return errors.Join(r.tooLarge(repo), err)
