@@ -25,14 +25,8 @@ func (s *server) file(w http.ResponseWriter, r *http.Request) {
 		s.missing(w, r, none)
 		return
 	}
-	run, err := s.Store.Run(id.Run)
-	if err != nil {
-		s.fault(w, r, err, noRun)
-		return
-	}
-	job, err := s.Store.Job(id)
-	if err != nil {
-		s.fault(w, r, err, noJob)
+	run, job, ok := s.find(w, r, id)
+	if !ok {
 		return
 	}
 	for _, a := range job.Result.Artifacts {

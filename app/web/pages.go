@@ -141,20 +141,28 @@ type jobView struct {
 	Size     string
 }
 
+// find reads a job and its run; not ok, the request is answered.
+func (s *server) find(w http.ResponseWriter, r *http.Request, id checks.JobID) (run checks.Run, job checks.Job, ok bool) {
+	run, err := s.Store.Run(id.Run)
+	if err != nil {
+		s.fault(w, r, err, noRun)
+		return run, job, false
+	}
+	if job, err = s.Store.Job(id); err != nil {
+		s.fault(w, r, err, noJob)
+		return run, job, false
+	}
+	return run, job, true
+}
+
 func (s *server) job(w http.ResponseWriter, r *http.Request) {
 	id, ok := jobID(r)
 	if !ok {
 		s.missing(w, r, noJob)
 		return
 	}
-	run, err := s.Store.Run(id.Run)
-	if err != nil {
-		s.fault(w, r, err, noRun)
-		return
-	}
-	job, err := s.Store.Job(id)
-	if err != nil {
-		s.fault(w, r, err, noJob)
+	run, job, ok := s.find(w, r, id)
+	if !ok {
 		return
 	}
 	v := jobView{page: s.page(r, ""), Run: run, Job: job, Now: stateOf(job), Links: s.links(run), Live: job.State != checks.StateDone, HasFiles: s.FileURL != nil}
