@@ -18,17 +18,30 @@ import (
 // DefaultLogLimit is the size in bytes after which a log keeps no more output.
 const DefaultLogLimit = 256 << 20
 
-// The two forms of a line's timestamp, both RFC 3339 in UTC with nanoseconds
-// and of a fixed length. The line of a job ends its timestamp in "Z", a line
-// of Loktar's own in "+00:00"; a job cannot write the second form, as it does
-// not write timestamps at all.
+// The forms of a line's timestamp, all RFC 3339 in UTC with nanoseconds and of
+// a fixed length. The line of a job ends its timestamp in "Z", a line of
+// Loktar's own in "+00:00", or in "-00:00" where it broke a line of the job's
+// in two: the line feed before it is Loktar's then. A job cannot write these,
+// as it does not write timestamps at all.
 const (
-	jobStamp = "2006-01-02T15:04:05.000000000Z "
-	ownStamp = "2006-01-02T15:04:05.000000000+00:00 "
+	jobStamp   = "2006-01-02T15:04:05.000000000Z "
+	ownStamp   = "2006-01-02T15:04:05.000000000+00:00 "
+	breakStamp = "2006-01-02T15:04:05.000000000-00:00 "
 )
 
-// headingMark begins the text of Loktar's own lines, for the eye.
-const headingMark = "\x1b[1;36m==>\x1b[0m "
+// mark begins the text of Loktar's own lines, for the eye. To the eye all are
+// much the same; to a reader of the file each tells what kind of line it is.
+type mark string
+
+const (
+	noteMark   mark = "\x1b[1;36m==>\x1b[0m "   // Heading
+	stepMark   mark = "\x1b[1;36m==>\x1b[0;1m " // Step; stepEnd ends the line
+	remarkMark mark = "\x1b[36m==>\x1b[0m "     // Remark
+	endMark    mark = "\x1b[1;36m==>\x1b[m "    // the last line of an attempt
+)
+
+// stepEnd ends the weight that stepMark began.
+const stepEnd = "\x1b[0m"
 
 // LogPath is the file beneath dir that holds the log of a job.
 func LogPath(dir string, id checks.JobID) (string, error) {
@@ -43,25 +56,39 @@ func LogPath(dir string, id checks.JobID) (string, error) {
 // Log is a job's log file while the job runs. Each line of the file is a
 // timestamp, one space, and the bytes of the line as the job printed them; the
 // timestamp tells when its first byte came. Bytes are in the file as soon as
-// Write returns, so others may read it meanwhile. It is safe for concurrent use.
+// Write returns, so others may read it meanwhile. It is an Output, and safe for
+// concurrent use.
 type Log struct {
 	mu    sync.Mutex
 	file  *os.File
 	buf   []byte
-	mid   bool  // the last byte written was not a line's end
+	mid   bool  // the last byte in the file is not a line's end
 	left  int64 // bytes that may still be written
-	own   int64 // bytes that this attempt's job may still print
 	full  bool
-	over  chan struct{} // closed when own is used up
 	limit int64
 	err   error
+
+	// What the job of this attempt may still print, and whether a line of it
+	// is not at its end. It hangs on the job's bytes alone, not on what is kept.
+	own    int64
+	ownMid bool
+	over   chan struct{} // closed when own is used up
+
+	// What the file has already of that which comes again; see ResumeLog.
+	skip  int64 // bytes
+	marks int   // steps and remarks, until it was full
+	late  int   // steps since
 }
 
-// OpenLog opens the log at path with mode 0600, making it and its folder where
-// they are missing. What an earlier attempt wrote stays, and counts. After
-// limit bytes (0 means DefaultLogLimit) the log says so once and keeps no more
-// output. See Over for a job that prints as much by itself.
-func OpenLog(path string, limit int64) (*Log, error) {
+// OpenLog opens the log at path for a new attempt, with mode 0600, making it
+// and its folder where they are missing. What earlier attempts wrote stays, and
+// counts. After limit bytes (0 means DefaultLogLimit) the log says so once and
+// keeps no more output. See Over for a job that prints as much by itself.
+func OpenLog(path string, limit int64) (*Log, error) { return openLog(path, limit, 0) }
+
+// openLog opens the log for a new attempt, or for one to be resumed when its
+// number is given.
+func openLog(path string, limit int64, resumed int) (*Log, error) {
 	if limit <= 0 {
 		limit = DefaultLogLimit
 	}
@@ -73,26 +100,10 @@ func OpenLog(path string, limit int64) (*Log, error) {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
 	l := &Log{file: file, limit: limit, own: limit, over: make(chan struct{})}
-	size, err := l.resume()
-	if err != nil {
+	if err := l.takeUp(resumed); err != nil {
 		return nil, errors.Join(fmt.Errorf("open log: %w", err), file.Close())
 	}
-	l.left = limit - size
 	return l, nil
-}
-
-// resume finds out where an earlier attempt left off.
-func (l *Log) resume() (size int64, err error) {
-	info, err := l.file.Stat()
-	if err != nil || info.Size() == 0 {
-		return 0, err
-	}
-	var last [1]byte
-	if _, err := l.file.ReadAt(last[:], info.Size()-1); err != nil {
-		return 0, err
-	}
-	l.mid = last[0] != '\n'
-	return info.Size(), nil
 }
 
 // Write takes output of the job. It never fails: what could not be written
@@ -100,42 +111,67 @@ func (l *Log) resume() (size int64, err error) {
 func (l *Log) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.full {
-		l.count(len(p))
+	l.count(p)
+	known := min(l.skip, int64(len(p)))
+	l.skip -= known
+	rest := p[known:]
+	if l.full || len(rest) == 0 {
 		return len(p), nil
 	}
 	var stamp [len(jobStamp)]byte
 	time.Now().UTC().AppendFormat(stamp[:0], jobStamp)
 	l.buf = l.buf[:0]
-	for rest := p; len(rest) > 0; {
-		if !l.mid {
-			l.buf = append(l.buf, stamp[:]...)
-		}
+	for len(rest) > 0 {
 		line := rest
 		if i := bytes.IndexByte(rest, '\n'); i >= 0 {
 			line = rest[:i+1]
 		}
+		rest = rest[len(line):]
+		room := l.left - int64(len(l.buf))
+		if !l.mid {
+			room -= int64(len(stamp))
+		}
+		if room < int64(len(line)) {
+			l.full = true
+			if room <= 0 {
+				break
+			}
+			line = line[:room]
+		}
+		if !l.mid {
+			l.buf = append(l.buf, stamp[:]...)
+		}
 		l.buf = append(l.buf, line...)
 		l.mid = line[len(line)-1] != '\n'
-		rest = rest[len(line):]
-	}
-	l.count(len(l.buf))
-	if int64(len(l.buf)) > l.left {
-		l.buf, l.full, l.mid = l.buf[:max(l.left, 0)], true, true
+		if l.full {
+			break
+		}
 	}
 	l.flush()
 	if l.full {
-		l.heading(fmt.Sprintf("The log reached its limit of %s. What the job prints from here on is not kept.", bytesText(l.limit)))
+		l.heading(noteMark, fmt.Sprintf(fullText, bytesText(l.limit)))
 	}
 	return len(p), nil
 }
 
-// count takes n bytes off what the job may print.
-func (l *Log) count(n int) {
-	if l.own < 0 {
+// fullText is the line after which no more output is kept.
+const fullText = "The log reached its limit of %s. What the job prints from here on is not kept."
+
+// count takes p, and the timestamps of its lines, off what the job may print.
+func (l *Log) count(p []byte) {
+	if l.own < 0 || len(p) == 0 {
 		return
 	}
-	if l.own -= int64(n); l.own < 0 {
+	lines := bytes.Count(p, []byte{'\n'})
+	last := p[len(p)-1] != '\n'
+	if last {
+		lines++
+	}
+	if l.ownMid {
+		lines--
+	}
+	l.ownMid = last
+	if l.own -= int64(len(p) + lines*len(jobStamp)); l.own < 0 {
 		close(l.over)
 	}
 }
@@ -149,26 +185,62 @@ func (l *Log) Over() <-chan struct{} { return l.over }
 func (l *Log) Heading(text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.heading(text)
+	l.heading(noteMark, text)
 }
 
-func (l *Log) heading(text string) {
-	l.buf = l.buf[:0]
-	if l.mid {
-		l.buf = append(l.buf, '\n')
+// Step writes the line that begins a step of the job's; see Output.
+func (l *Log) Step(text string) { l.told(stepMark, text) }
+
+// Remark writes a line on the output before it; see Output.
+func (l *Log) Remark(text string) { l.told(remarkMark, text) }
+
+// told writes a line that comes again when the output does.
+func (l *Log) told(m mark, text string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.marks > 0:
+		l.marks--
+	case m == remarkMark && l.full: // there may be any number of them
+	case l.late > 0:
+		l.late--
+	default:
+		l.heading(m, text)
 	}
-	l.buf = time.Now().UTC().AppendFormat(l.buf, ownStamp)
-	l.buf = append(append(append(l.buf, headingMark...), plain(text, 500)...), '\n')
+}
+
+// end writes the last line of an attempt.
+func (l *Log) end(text string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.heading(endMark, text)
+}
+
+func (l *Log) heading(m mark, text string) {
+	l.buf = l.buf[:0]
+	stamp := ownStamp
+	if l.mid {
+		l.buf, stamp = append(l.buf, '\n'), breakStamp
+	}
+	l.buf = time.Now().UTC().AppendFormat(l.buf, stamp)
+	l.buf = append(append(l.buf, m...), plain(text, 500)...)
+	if m == stepMark {
+		l.buf = append(l.buf, stepEnd...)
+	}
+	l.buf = append(l.buf, '\n')
 	l.mid = false
 	l.flush()
 }
 
+// flush writes buf out. After an error nothing is written any more, as nobody
+// could tell where the line that it cut off ends.
 func (l *Log) flush() {
+	if l.err != nil {
+		return
+	}
 	n, err := l.file.Write(l.buf)
 	l.left -= int64(n)
-	if err != nil && l.err == nil {
-		l.err = err
-	}
+	l.err = err
 	if cap(l.buf) > 1<<20 {
 		l.buf = nil
 	}

@@ -34,7 +34,8 @@ func TestLogPath(t *testing.T) {
 
 var (
 	jobLine = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z $`)
-	ownLine = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}\+00:00 $`)
+	ownLine = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}[+-]00:00 $`)
+	ownMark = regexp.MustCompile(`^\x1b\[(1;)?36m==>\x1b\[[01;]*m |\x1b\[0m$`)
 )
 
 // lines takes the timestamps off a log and returns the job's lines as they
@@ -47,7 +48,7 @@ func lines(t interface{ Fatalf(string, ...any) }, log string) []string {
 		case jobLine.MatchString(stamp):
 			all = append(all, line[i:])
 		case ownLine.MatchString(stamp):
-			all = append(all, "#"+strings.TrimPrefix(line[i:], "\x1b[1;36m==>\x1b[0m "))
+			all = append(all, "#"+ownMark.ReplaceAllString(line[i:], ""))
 		default:
 			t.Fatalf("line %q has no timestamp", line)
 		}

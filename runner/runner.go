@@ -94,11 +94,11 @@ func (r *Runner) logged(ctx context.Context, run checks.Run, job checks.Job, do 
 		return checks.Result{}, logFault(err)
 	}
 	if job.Attempt > 1 {
-		log.Heading(fmt.Sprintf("Attempt %d", job.Attempt))
+		log.Heading(attemptText(job.Attempt))
 	}
 	started := time.Now()
 	result, err := do(log)
-	log.Heading(ending(result, err, time.Since(started)))
+	log.end(ending(result, err, time.Since(started)))
 	if closed := log.Close(); closed != nil && err == nil {
 		err = logFault(closed)
 	}

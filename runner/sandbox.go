@@ -93,12 +93,22 @@ type Task struct {
 }
 
 // Output takes what a job prints. Write never fails: a job does not end
-// because its log could not be kept. Both methods may be called at once from
+// because its log could not be kept. All methods may be called at once from
 // several goroutines.
+//
+// Steps and remarks are part of the output: a sandbox makes them of what the
+// job's container printed and of nothing else, so that whoever gives the same
+// output again, from its start and cut in any way, comes to the same steps and
+// remarks at the same bytes. Headings hang on what else happens meanwhile.
 type Output interface {
 	io.Writer
 	// Heading writes one line that is Loktar's own, not the job's.
 	Heading(text string)
+	// Step writes the line that begins a step, or a clean line: what follows
+	// is what it prints.
+	Step(text string)
+	// Remark writes a line of Loktar's own on what was printed before it.
+	Remark(text string)
 }
 
 // Exit is how a Task ended.

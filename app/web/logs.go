@@ -11,9 +11,11 @@ import (
 )
 
 // Logs opens the logs of jobs. A log that does not exist is an error that is
-// fs.ErrNotExist. A log only grows. Each of its lines is a timestamp (RFC
-// 3339), a space, and the bytes of the line as the job printed them; those of
-// Loktar's own have a timestamp that ends in "+00:00" instead of "Z".
+// fs.ErrNotExist. A log only grows, but for a part of its last line that may
+// change when the server starts. Each of its lines is a timestamp (RFC 3339), a
+// space, and the bytes of the line as the job printed them; those of Loktar's
+// own have a timestamp that ends in "+00:00" instead of "Z", or in "-00:00"
+// where the line feed before it is not the job's.
 type Logs interface {
 	Open(run, pkg string) (io.ReadSeekCloser, error)
 }

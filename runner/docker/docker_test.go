@@ -49,6 +49,8 @@ func (o *output) add(s string) {
 
 func (o *output) Write(p []byte) (int, error) { o.add(string(p)); return len(p), nil }
 func (o *output) Heading(text string)         { o.add("## " + text + "\n") }
+func (o *output) Step(text string)            { o.Heading(text) }
+func (o *output) Remark(text string)          { o.Heading(text) }
 
 func (o *output) String() string {
 	o.mu.Lock()

@@ -133,18 +133,18 @@ func (p *progress) tell(word string) {
 		p.shell = n
 	case kind == "step" && p.clean == 0 && n < len(p.steps) && (n == p.step+1 || p.step < 0 && n == len(p.task.Steps)):
 		p.step = n
-		p.out.Heading(p.steps[n])
+		p.out.Step(p.steps[n])
 	case kind == "clean" && n == p.clean && n < len(p.task.Clean):
 		if n == 0 {
 			p.code, _ = strconv.Atoi(second)
 			close(p.cleaning)
 		}
 		p.clean++
-		p.out.Heading(p.task.Clean[n])
+		p.out.Step(p.task.Clean[n])
 	case kind == "signal":
 		p.signalled = true
 	case kind == "unclean" && p.clean > 0:
-		p.out.Heading(fmt.Sprintf("The line above exited with %d. Cleaning up does not change the verdict.", n))
+		p.out.Remark(fmt.Sprintf("The line above exited with %d. Cleaning up does not change the verdict.", n))
 	}
 }
 

@@ -111,9 +111,9 @@ func (d *Dummy) Run(ctx context.Context, t runner.Task, out runner.Output) (exit
 		cleaning = bounded
 	}
 	for _, line := range t.Clean {
-		out.Heading(line)
+		out.Step(line)
 		if code, failed := j.line(cleaning, grace, line, false); failed != nil || code != 0 {
-			out.Heading(fmt.Sprintf("The line above exited with %d. Cleaning up does not change the verdict.", code))
+			out.Remark(fmt.Sprintf("The line above exited with %d. Cleaning up does not change the verdict.", code))
 		}
 	}
 	return exit, err
@@ -138,7 +138,7 @@ func (j *dummyJob) steps(ctx context.Context, grace time.Duration, exit *runner.
 			break
 		}
 		exit.Step = first + i
-		j.out.Heading(line)
+		j.out.Step(line)
 		exit.Code, err = j.line(bounded, grace, line, false)
 	}
 	exit.Cancelled = ctx.Err() != nil
