@@ -72,7 +72,8 @@ func (s *Server) open(ctx context.Context, version string) (err error) {
 	s.cfg = s.cfg.Bound(s.listener.Addr())
 	cfg, log := s.cfg, s.log
 
-	hub, err := openHub(cfg, log, version)
+	budget := report.NewBudget(report.Limits{Minute: cfg.GitHub.WritesPerMinute, Hour: cfg.GitHub.WritesPerHour})
+	hub, err := openHub(cfg, budget.Left, log, version)
 	if err != nil {
 		return err
 	}
@@ -97,9 +98,9 @@ func (s *Server) open(ctx context.Context, version string) (err error) {
 	s.kept.built = &s.jobs.release.built
 	s.jobs.release.engine = s.jobs.sandbox.Engine()
 	s.report = report.New(report.Options{
-		Store: s.store, Sink: hub, BaseURL: cfg.PublicURL, Log: log.With().Str("part", "report").Logger(),
+		Store: s.store, Sink: hub, BaseURL: cfg.PublicURL, Budget: budget, Log: log.With().Str("part", "report").Logger(),
 	})
-	s.replies = report.NewReplier(report.ReplierOptions{Store: s.store, Sink: hub, Log: log.With().Str("part", "replies").Logger()})
+	s.replies = report.NewReplier(report.ReplierOptions{Store: s.store, Sink: hub, Budget: budget, Log: log.With().Str("part", "replies").Logger()})
 	policy := policies(cfg)
 	s.engine = engine.New(engine.Options{
 		Store: s.store, Source: &changes{source: s.source, hub: hub, policy: policy, releases: s.jobs.release, prover: &prover{s.store.Proofs, s.jobs.sandbox.Digest}, inferrer: inferrer}, Runner: s.jobs,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -16,14 +17,15 @@ import (
 	"github.com/dudesons/loktar/runner/source"
 )
 
-// openHub is the App's client.
-func openHub(cfg configs.Config, log zerolog.Logger, version string) (*github.App, error) {
+// openHub is the App's client, which tells left what GitHub says is left of an
+// installation's requests.
+func openHub(cfg configs.Config, left func(installation int64, left int, reset time.Time), log zerolog.Logger, version string) (*github.App, error) {
 	key, err := os.ReadFile(cfg.GitHub.PrivateKeyFile)
 	if err != nil {
 		return nil, fmt.Errorf("read the App's private key: %w", err)
 	}
 	return github.New(github.Options{
-		AppID: cfg.GitHub.AppID, Key: key, APIURL: cfg.APIURL(), Version: version,
+		AppID: cfg.GitHub.AppID, Key: key, APIURL: cfg.APIURL(), Version: version, Left: left,
 		Logger: log.With().Str("part", "github").Logger(),
 	})
 }

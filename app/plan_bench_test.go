@@ -49,6 +49,7 @@ func benchmarkPlan(b *testing.B, n int) {
 	cfg, err := configs.Load("", []string{
 		"LOKTAR_LISTEN=127.0.0.1:0", "LOKTAR_DATA_DIR=" + filepath.Join(dir, "data"), "LOKTAR_GITHUB_URL=" + url,
 		fmt.Sprintf("LOKTAR_GITHUB_APP_ID=%d", hub.App().ID()), "LOKTAR_GITHUB_PRIVATE_KEY_FILE=" + key, "LOKTAR_GITHUB_WEBHOOK_SECRET=secret",
+		"LOKTAR_GITHUB_WRITES_PER_MINUTE=100000", "LOKTAR_GITHUB_WRITES_PER_HOUR=1000000",
 	})
 	if err != nil {
 		b.Fatal(err)

@@ -67,7 +67,7 @@ func benchmarkPublish(b *testing.B, size int64) {
 	server.MakeBucket(b, "artifacts")
 	hub := minihubtest.Start(b)
 	config := filepath.Join(b.TempDir(), "loktar.yml")
-	if err := os.WriteFile(config, []byte(fmt.Sprintf("listen: 127.0.0.1:0\ndata_dir: %s\ngithub: {url: %q, app_id: %d, private_key_file: %s, webhook_secret: secret}\nregistries:\n  place: {type: s3, endpoint: %q, bucket: artifacts, path_style: true, access_key: %s, secret_key_file: %s, repositories: [acme/pets]}\n",
+	if err := os.WriteFile(config, []byte(fmt.Sprintf("listen: 127.0.0.1:0\ndata_dir: %s\ngithub: {url: %q, app_id: %d, private_key_file: %s, webhook_secret: secret, writes_per_minute: 10000, writes_per_hour: 100000}\nregistries:\n  place: {type: s3, endpoint: %q, bucket: artifacts, path_style: true, access_key: %s, secret_key_file: %s, repositories: [acme/pets]}\n",
 		b.TempDir(), hub.URL(), hub.App().ID(), hub.KeyFile(), server.Endpoint, server.Access, secretFile(b, server.Secret))), 0o600); err != nil {
 		b.Fatal(err)
 	}

@@ -41,7 +41,7 @@ func TestReleaseOfABurst(t *testing.T) {
 func testBurst(t *testing.T, p place) {
 	hub := minihubtest.Start(t)
 	file := filepath.Join(t.TempDir(), "loktar.yml")
-	if err := os.WriteFile(file, []byte(fmt.Sprintf("listen: 127.0.0.1:0\ndata_dir: %s\ngithub: {url: %q, app_id: %d, private_key_file: %s, webhook_secret: secret}\nrunner: {slots: 4}\nregistries:\n  place: {%s, repositories: [acme/pets]}\n",
+	if err := os.WriteFile(file, []byte(fmt.Sprintf("listen: 127.0.0.1:0\ndata_dir: %s\ngithub: {url: %q, app_id: %d, private_key_file: %s, webhook_secret: secret, writes_per_minute: 10000, writes_per_hour: 100000}\nrunner: {slots: 4}\nregistries:\n  place: {%s, repositories: [acme/pets]}\n",
 		t.TempDir(), hub.URL(), hub.App().ID(), hub.KeyFile(), p.settings(p.target, secretFile(t, p.secret)))), 0o600); err != nil {
 		t.Fatal(err)
 	}

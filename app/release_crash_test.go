@@ -115,7 +115,7 @@ type crashWorld struct {
 
 func (w *crashWorld) configure() {
 	w.config = filepath.Join(w.t.TempDir(), "loktar.yml")
-	text := fmt.Sprintf("listen: 127.0.0.1:0\ndata_dir: %s\ngithub: {url: %q, app_id: %d, private_key_file: %s, webhook_secret: secret}\nrunner: {slots: 2}\nregistries:\n  place: {%s, repositories: [acme/pets]}\n",
+	text := fmt.Sprintf("listen: 127.0.0.1:0\ndata_dir: %s\ngithub: {url: %q, app_id: %d, private_key_file: %s, webhook_secret: secret, writes_per_minute: 10000, writes_per_hour: 100000}\nrunner: {slots: 2}\nregistries:\n  place: {%s, repositories: [acme/pets]}\n",
 		w.data, w.hub.URL(), w.hub.App().ID(), w.hub.KeyFile(), w.place.settings(w.url, secretFile(w.t, w.place.secret)))
 	if err := os.WriteFile(w.config, []byte(text), 0o600); err != nil {
 		w.t.Fatal(err)

@@ -122,7 +122,7 @@ type faultWorld struct {
 // start starts a server with a registry for each package.
 func (w *faultWorld) start() {
 	var text strings.Builder
-	fmt.Fprintf(&text, "listen: 127.0.0.1:0\ndata_dir: %s\ngithub: {url: %q, app_id: %d, private_key_file: %s, webhook_secret: secret}\nrunner: {slots: %d}\nregistries:\n",
+	fmt.Fprintf(&text, "listen: 127.0.0.1:0\ndata_dir: %s\ngithub: {url: %q, app_id: %d, private_key_file: %s, webhook_secret: secret, writes_per_minute: 10000, writes_per_hour: 100000}\nrunner: {slots: %d}\nregistries:\n",
 		w.t.TempDir(), w.hub.URL(), w.hub.App().ID(), w.hub.KeyFile(), len(troubles))
 	for _, f := range troubles {
 		w.proxies[f.name], w.felt[f.name] = publishtest.StartProxy(w.t, w.place.target), &atomic.Int64{}

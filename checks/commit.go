@@ -107,3 +107,10 @@ type OutboxRow struct {
 	// CheckRunID is the id at GitHub; 0 when we know of none.
 	CheckRunID int64
 }
+
+// Written is that GitHub was written to for an installation.
+type Written struct {
+	Installation int64
+	At           time.Time
+	Writes       int
+}

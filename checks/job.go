@@ -93,6 +93,9 @@ type Job struct {
 	Index   int      `json:"index"` // its place in the plan's dependency order
 	Needs   []string `json:"needs,omitempty"`
 	Reasons []Reason `json:"reasons,omitempty"`
+	// Required: loktar.json or the rules of the branch let no merge pass
+	// without its check, as far as that was known when the run was planned.
+	Required bool `json:"required,omitempty"`
 	// Release is set on a job that publishes; its Package then bears the name
 	// of the check, see ReleaseName.
 	Release *Release `json:"release,omitempty"`

@@ -108,6 +108,8 @@ type PlannedJob struct {
 	Carried *Job
 	// Result, when not nil, is how the job ends at once: it is not run.
 	Result *Result
+	// Required: a merge waits for its check; see Job.Required.
+	Required bool
 	// Release is set for a job that publishes.
 	Release *Release
 	// Key is what the package is made of; see Job.Key.

@@ -62,6 +62,9 @@ type GitHub struct {
 	// WebhookSecretFile is where WebhookSecret was read from; "" when it was
 	// given as it is.
 	WebhookSecretFile string
+	// WritesPerMinute and WritesPerHour bound what is written there for each
+	// installation.
+	WritesPerMinute, WritesPerHour int
 
 	key *rsa.PrivateKey
 }

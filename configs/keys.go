@@ -45,6 +45,8 @@ var keys = []key{
 	{name: "github.private_key_file", set: setPrivateKeyFile},
 	{name: "github.webhook_secret", secret: true, set: setWebhookSecret},
 	{name: "github.webhook_secret_file", set: setWebhookSecretFile},
+	{name: "github.writes_per_minute", fallback: always("80"), set: setWritesPerMinute},
+	{name: "github.writes_per_hour", fallback: always("500"), set: setWritesPerHour},
 	{name: "git.max_size", fallback: always("100GiB"), set: setGitMaxSize},
 	{name: "git.min_free", fallback: always("1GiB"), set: setGitMinFree},
 	{name: "runner.slots", fallback: cpus, set: setSlots},

@@ -141,6 +141,19 @@ func setWebhookSecretFile(c *Config, v string) error {
 	return nil
 }
 
+func setWritesPerMinute(c *Config, v string) error { return setWrites(&c.GitHub.WritesPerMinute, v) }
+
+func setWritesPerHour(c *Config, v string) error { return setWrites(&c.GitHub.WritesPerHour, v) }
+
+func setWrites(to *int, v string) error {
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 10 || n > 1_000_000 {
+		return errors.New("is out of range; write a whole number from 10 to 1000000")
+	}
+	*to = n
+	return nil
+}
+
 // readFile reads a small file. Its errors do not repeat the path.
 func readFile(name string) (abs string, data []byte, err error) {
 	if abs, err = filepath.Abs(name); err != nil {

@@ -43,7 +43,10 @@ type Options struct {
 	Version string
 	// Transport carries the requests; nil means one of our own, with timeouts.
 	Transport http.RoundTripper
-	Logger    zerolog.Logger
+	// Left is told, with each answer, what GitHub says is left of the requests
+	// that an installation may make until reset. Nil is fine.
+	Left   func(installation int64, left int, reset time.Time)
+	Logger zerolog.Logger
 }
 
 // App is a GitHub App. Its methods are safe for concurrent use. Each call
@@ -145,7 +148,11 @@ func (a *App) installation(id int64) (*client, error) {
 		return nil, errors.New("parse private key")
 	}
 	identity.BaseURL = a.o.APIURL
-	c, err := a.newClient(identity)
+	c, err := a.newClient(gauge{identity, func(left int, reset time.Time) {
+		if a.o.Left != nil {
+			a.o.Left(id, left, reset)
+		}
+	}})
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"sync"
 	"time"
 
@@ -149,6 +150,25 @@ func (r repeat) RoundTrip(req *http.Request) (*http.Response, error) {
 		again.Body = body
 	}
 	return r.next.RoundTrip(again)
+}
+
+// gauge tells what answers say is left of an identity's hour.
+type gauge struct {
+	next http.RoundTripper
+	left func(left int, reset time.Time)
+}
+
+func (g gauge) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := g.next.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	left, bad := strconv.Atoi(resp.Header.Get("X-RateLimit-Remaining"))
+	reset, worse := strconv.ParseInt(resp.Header.Get("X-RateLimit-Reset"), 10, 64)
+	if bad == nil && worse == nil {
+		g.left(left, time.Unix(reset, 0))
+	}
+	return resp, nil
 }
 
 // wire is the last thing before the network: it notes which credentials were

@@ -117,7 +117,7 @@ func (e *Engine) newRun(p planned, now time.Time) *activeRun {
 	a := &activeRun{run: run}
 	for i, pj := range pl.Jobs {
 		j := &checks.Job{
-			Run: run.ID, Package: pj.Package, Index: i, Needs: pj.Needs, Reasons: pj.Reasons, Release: pj.Release, Key: pj.Key,
+			Run: run.ID, Package: pj.Package, Index: i, Needs: pj.Needs, Reasons: pj.Reasons, Required: pj.Required, Release: pj.Release, Key: pj.Key,
 			State: checks.StateQueued, Queued: now,
 		}
 		if pj.Result != nil {

@@ -62,16 +62,20 @@ func require(p *checks.Plan, ev checks.Event, ch checks.Change) {
 		}
 	}
 
+	for i := range p.Jobs {
+		j := &p.Jobs[i]
+		j.Required = j.Package.Required || named[strings.ToLower(j.Package.Name)]
+	}
 	p.Jobs = slices.Grow(p.Jobs, len(more)+len(unlisted))
 	for _, i := range more {
-		p.Jobs = append(p.Jobs, checks.PlannedJob{Package: packages[i], Result: &result})
+		p.Jobs = append(p.Jobs, checks.PlannedJob{Package: packages[i], Result: &result, Required: true})
 	}
 	other := result
 	if other.Outcome == checks.OutcomeUnaffected && other.Detail == "" {
 		other.Detail = "The rules of the branch require this check, and `loktar.json` lists no package of that name. Take it out of the rules, or list the package."
 	}
 	for _, name := range unlisted {
-		p.Jobs = append(p.Jobs, checks.PlannedJob{Package: checks.Package{Name: name, Dir: ".", TestType: checks.TestNone}, Result: &other})
+		p.Jobs = append(p.Jobs, checks.PlannedJob{Package: checks.Package{Name: name, Dir: ".", TestType: checks.TestNone}, Result: &other, Required: true})
 	}
 	if n := len(warnings) - maxNames; n > 0 {
 		warnings = append(warnings[:maxNames], fmt.Sprintf("The rules of the branch require %s in the wrong case.", markdown.Count(n, "more check")))

@@ -3,6 +3,7 @@ package report
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/dudesons/loktar/checks"
 	"github.com/dudesons/loktar/checks/markdown"
@@ -52,6 +53,7 @@ func (r *Replier) react(ctx context.Context, reply checks.Reply) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
+	r.spend(reply)
 	return r.o.Sink.React(ctx, reply.Installation, reply.Repo, reply.Comment, reply.Reaction)
 }
 
@@ -73,11 +75,18 @@ func (r *Replier) speak(ctx context.Context, g *given) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	r.spend(reply)
 	err := r.o.Sink.Comment(ctx, reply.Installation, reply.Repo, reply.Number, replyBody(reply.Body, marker))
 	if err != nil {
 		g.doubted, g.lost = true, true
 	}
 	return err
+}
+
+func (r *Replier) spend(reply checks.Reply) {
+	if r.o.Budget != nil {
+		r.o.Budget.Spend(reply.Installation, time.Now(), 1)
+	}
 }
 
 // replyMarker is what a reply's comment is known by. It does not show.

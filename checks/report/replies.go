@@ -40,7 +40,10 @@ type ReplierOptions struct {
 	Sink  ReplySink
 	// Workers is how many replies are under way at once; 0 means 4.
 	Workers int
-	Log     zerolog.Logger
+	// Budget is what replies are counted in, as what checks may then not have;
+	// nil counts nothing. No reply waits for it: they are few.
+	Budget *Budget
+	Log    zerolog.Logger
 }
 
 // Replier gives the replies to comments, each once: what an earlier process
@@ -83,6 +86,9 @@ type given struct {
 }
 
 const (
+	// batch bounds how many replies one turn looks at, beside those that are
+	// known.
+	batch = 2000
 	// replyAge is how old a reply may get: one that comes later helps nobody.
 	replyAge = 24 * time.Hour
 	// lookBack is how far GitHub's clock may be behind ours.

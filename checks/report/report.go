@@ -1,10 +1,13 @@
 // Package report drains the outbox: it renders each check run whose state at
 // GitHub is out of date and hands it to the sink, until GitHub has it. What
 // waits long is sent once, with its newest state; what fails is tried again.
+// What matters most goes first, and no installation is written to more than
+// its Budget allows.
 package report
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -26,6 +29,10 @@ type Store interface {
 	Run(id string) (checks.Run, error)
 	Jobs(run string) ([]checks.Job, error)
 	Job(id checks.JobID) (checks.Job, error)
+	// Wrote keeps, for an hour at least, that GitHub is written to n times for
+	// an installation; Written is what was since.
+	Wrote(ctx context.Context, installation int64, n int) error
+	Written(since time.Time) ([]checks.Written, error)
 }
 
 // Sink is where check runs show. Its errors are of kind
@@ -46,53 +53,72 @@ type Options struct {
 	Sink  Sink
 	// BaseURL is where the pages of runs and jobs are, without a final slash.
 	BaseURL string
-	// Workers is how many requests are under way at once; 0 means 8.
+	// Workers is how many requests are under way at once for one installation;
+	// 0 means 8.
 	Workers int
-	Log     zerolog.Logger
+	// Budget is what may be written; nil has the default Limits.
+	Budget *Budget
+	Log    zerolog.Logger
 }
 
 // Reporter drains the outbox. Make it with New.
 type Reporter struct {
-	o    Options
-	wake chan struct{}
-	ends chan sent
+	o      Options
+	budget *Budget
+	wake   chan struct{}
+	ends   chan sent
 
 	// What follows belongs to Run's goroutine.
-	flight  map[checks.CheckKey]bool
-	waits   map[checks.CheckKey]*wait
-	doubted map[checks.CheckKey]bool // a create may have reached GitHub unknown to us
-	told    map[string]time.Time     // by run: when its aggregate last told of progress
+	stale    bool // the outbox may have more than was read
+	readAt   time.Time
+	readTook time.Duration
+	known    map[checks.CheckKey]*entry
+	lines    map[int64]*line
+	flight   map[checks.CheckKey]bool
+	waits    map[checks.CheckKey]*wait
+	said     map[checks.CheckKey]uint64         // a hash of what GitHub was told last, where the row may be there again
+	doubted  map[checks.CheckKey]bool           // a create may have reached GitHub unknown to us
+	open     map[int64]map[checks.CheckKey]bool // packages that GitHub shows without an end
+	told     map[string]told                    // by run: when its aggregate told of progress
+	failures map[int64]int                      // by installation: calls that failed, one after the other
 }
 
-// wait keeps a row back until it is due.
+// wait keeps a row that failed back until it is due.
 type wait struct {
-	due time.Time
-	rev uint64
-	// backoff is nil when the row is kept back to tell of progress less
-	// often; then a newer revision ends the wait.
+	due     time.Time
 	backoff *backoff.ExponentialBackOff
 }
 
+// told is when an aggregate first and last told of progress.
+type told struct{ first, last time.Time }
+
 // sent is the end of one delivery.
 type sent struct {
-	row checks.OutboxRow
+	entry *entry
+	// id is that of the check run, once it is known.
+	id  int64
 	err error
 	// doubt: a create was sent and its answer did not come.
 	doubt bool
-	// early: nothing was sent, as the run goes on and told of it just now.
-	early time.Duration
 	// progress: what was sent was no end.
 	progress bool
+	// said is a hash of what was to be sent, and unsent that no write was made.
+	said   uint64
+	unsent bool
+	// more is how many writes it took beside the one.
+	more int
 }
 
 const (
-	// batch bounds how many rows one turn looks at, beside those that wait.
-	batch = 2000
+	// maxFlight bounds how many requests are under way for all installations.
+	maxFlight = 64
 	// progressGap is the least time between two tellings of a run's progress.
-	// Each job changes the aggregate twice, and GitHub counts writes.
 	progressGap = 3 * time.Second
 	// lastWords is how long rows are delivered after Run's context is done.
 	lastWords = 5 * time.Second
+	// patientAfter failures in a row an installation is left alone for a while:
+	// what keeps one check from being written keeps all.
+	patientAfter = 10
 )
 
 // New makes a reporter; Run starts it.
@@ -100,14 +126,24 @@ func New(o Options) *Reporter {
 	if o.Workers == 0 {
 		o.Workers = 8
 	}
+	if o.Budget == nil {
+		o.Budget = NewBudget(Limits{})
+	}
 	return &Reporter{
-		o:       o,
-		wake:    make(chan struct{}, 1),
-		ends:    make(chan sent),
-		flight:  map[checks.CheckKey]bool{},
-		waits:   map[checks.CheckKey]*wait{},
-		doubted: map[checks.CheckKey]bool{},
-		told:    map[string]time.Time{},
+		o:        o,
+		budget:   o.Budget,
+		wake:     make(chan struct{}, 1),
+		ends:     make(chan sent),
+		stale:    true,
+		known:    map[checks.CheckKey]*entry{},
+		lines:    map[int64]*line{},
+		flight:   map[checks.CheckKey]bool{},
+		waits:    map[checks.CheckKey]*wait{},
+		said:     map[checks.CheckKey]uint64{},
+		doubted:  map[checks.CheckKey]bool{},
+		open:     map[int64]map[checks.CheckKey]bool{},
+		told:     map[string]told{},
+		failures: map[int64]int{},
 	}
 }
 
@@ -126,17 +162,7 @@ func (r *Reporter) Wake() {
 func (r *Reporter) Run(ctx context.Context) {
 	work, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
-	// A row without an id that an earlier process left may have been created
-	// at GitHub without our hearing of it.
-	rows, err := r.o.Store.Outbox(1 << 30)
-	if err != nil {
-		r.o.Log.Error().Err(err).Msg("cannot read the outbox")
-	}
-	for _, row := range rows {
-		if row.CheckRunID == 0 {
-			r.doubted[row.Key] = true
-		}
-	}
+	r.begin()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -144,11 +170,13 @@ func (r *Reporter) Run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			defer time.AfterFunc(lastWords, end).Stop()
+			r.stale, r.readTook = true, 0
 			for r.dispatch(work); len(r.flight) > 0; r.dispatch(work) {
 				r.ended(<-r.ends)
 			}
 			return
 		case <-r.wake:
+			r.stale = true
 		case <-timer.C:
 		case s := <-r.ends:
 			r.ended(s)
@@ -156,84 +184,144 @@ func (r *Reporter) Run(ctx context.Context) {
 	}
 }
 
+// begin takes up what an earlier process left: what it wrote counts, and a
+// row without an id may have been created at GitHub without its hearing of it.
+func (r *Reporter) begin() {
+	written, err := r.o.Store.Written(time.Now().Add(-time.Hour))
+	if err != nil {
+		r.o.Log.Error().Err(err).Msg("cannot read what was written to GitHub in the last hour")
+	}
+	for _, w := range written {
+		r.budget.Spend(w.Installation, w.At, w.Writes)
+	}
+	if err := r.read(); err != nil {
+		r.o.Log.Error().Err(err).Msg("cannot read the outbox")
+		return
+	}
+	for key, e := range r.known {
+		if e.row.CheckRunID == 0 {
+			r.doubted[key] = true
+		}
+	}
+}
+
 // dispatch sends what is due and returns how long the loop may sleep.
 func (r *Reporter) dispatch(ctx context.Context) time.Duration {
 	next := time.Hour
-	if len(r.flight) >= r.o.Workers || ctx.Err() != nil {
+	if ctx.Err() != nil {
 		return next
 	}
-	rows, err := r.o.Store.Outbox(batch + len(r.waits) + len(r.flight))
-	if err != nil {
-		r.o.Log.Error().Err(err).Msg("cannot read the outbox; trying again")
-		return time.Second
-	}
-	// The aggregates first: they carry the verdict of the whole run.
-	for _, aggregate := range []bool{true, false} {
-		for _, row := range rows {
-			if (row.Key.Name == checks.AggregateName) != aggregate || r.flight[row.Key] {
-				continue
-			}
-			if len(r.flight) >= r.o.Workers {
-				return next
-			}
-			if w := r.waits[row.Key]; w != nil && (w.backoff != nil || w.rev == row.Rev) {
-				if left := time.Until(w.due); left > 0 {
-					next = min(next, left)
-					continue
-				}
-			}
-			r.flight[row.Key] = true
-			look := r.doubted[row.Key] && row.CheckRunID == 0
-			crowded := len(rows) > 4*r.o.Workers
-			rest := time.Duration(0)
-			if at, ok := r.told[row.Key.Run]; ok && aggregate {
-				rest = progressGap - time.Since(at)
-			}
-			go func() { r.ends <- r.send(ctx, row, look, crowded, rest) }()
+	if r.stale {
+		if left := time.Until(r.readAt.Add(restFactor * r.readTook)); left > 0 {
+			next = left
+		} else if err := r.read(); err != nil {
+			r.o.Log.Error().Err(err).Msg("cannot read the outbox; trying again")
+			return time.Second
 		}
+	}
+	for installation, l := range r.lines {
+		next = min(next, r.serve(installation, l, func(e *entry) {
+			d := delivery{row: e.row, installation: installation, look: r.doubted[e.row.Key] && e.row.CheckRunID == 0, said: r.said[e.row.Key]}
+			if e.aggregate() {
+				d.slow = r.slowness(e, l, time.Now())
+			}
+			go func() {
+				s := r.send(ctx, d)
+				s.entry = e
+				r.ends <- s
+			}()
+		}))
 	}
 	return next
 }
 
 // ended takes the end of a delivery: done, given up, or tried again later.
 func (r *Reporter) ended(s sent) {
-	key := s.row.Key
+	e, now := s.entry, time.Now()
+	key := e.row.Key
 	delete(r.flight, key)
+	r.lines[e.installation].busy--
+	if s.unsent {
+		r.budget.back(e.installation)
+	}
+	r.budget.Spend(e.installation, now, s.more)
 	if s.doubt {
 		r.doubted[key] = true
 	}
-	if s.early > 0 {
-		r.waits[key] = &wait{due: time.Now().Add(s.early), rev: s.row.Rev}
-		return
-	}
 	if s.err == nil {
-		delete(r.waits, key)
-		delete(r.doubted, key)
-		switch {
-		case key.Name != checks.AggregateName:
-		case s.progress:
-			r.told[key.Run] = time.Now()
-		default:
-			delete(r.told, key.Run)
-		}
+		r.delivered(s, now)
 		return
 	}
 	log := r.o.Log.With().Str("run", key.Run).Str("check", key.Name).Logger()
 	switch checks.KindOf(s.err) {
 	case checks.KindRefused, checks.KindNotFound:
 		log.Error().Err(s.err).Msg("GitHub will not take this check run; given up")
-		if err := r.o.Store.Discard(context.Background(), key, s.row.Rev, s.err.Error()); err == nil {
+		if err := r.o.Store.Discard(context.Background(), key, e.row.Rev, s.err.Error()); err == nil {
 			delete(r.waits, key)
 			delete(r.doubted, key)
+			delete(r.open[e.installation], key)
+			e.gone = true
 			return
 		}
 	}
 	w := r.waits[key]
-	if w == nil || w.backoff == nil {
+	if w == nil {
 		w = &wait{backoff: newBackoff()}
 		r.waits[key] = w
 	}
 	gap := pause(w.backoff, s.err)
-	w.due = time.Now().Add(gap)
+	w.due = now.Add(gap)
+	r.failed(e.installation, s.err, now, gap)
 	log.Warn().Err(s.err).Dur("again_in", gap).Msg("cannot tell GitHub yet")
+}
+
+// delivered notes that GitHub has what was sent.
+func (r *Reporter) delivered(s sent, now time.Time) {
+	e := s.entry
+	key := e.row.Key
+	e.gone = true
+	delete(r.waits, key)
+	delete(r.doubted, key)
+	delete(r.failures, e.installation)
+	r.said[key] = s.said
+	if newer := r.known[key]; newer != nil {
+		newer.row.CheckRunID = s.id
+		if newer.rank == rankFirst {
+			newer.rank, r.stale = rankProgress, true
+		}
+	}
+	open := r.open[e.installation]
+	switch {
+	case !s.progress:
+		delete(open, key)
+		if e.aggregate() {
+			delete(r.told, key.Run)
+		}
+	case e.aggregate():
+		t, ok := r.told[key.Run]
+		if !ok {
+			t.first = now
+		}
+		t.last = now
+		r.told[key.Run] = t
+	default:
+		if open == nil {
+			open = map[checks.CheckKey]bool{}
+			r.open[e.installation] = open
+		}
+		open[key] = true
+	}
+}
+
+// failed leaves an installation alone for as long as GitHub asks, and for a
+// while when nothing succeeds there.
+func (r *Reporter) failed(installation int64, err error, now time.Time, gap time.Duration) {
+	var later interface{ RetryAfter() time.Duration }
+	if errors.As(err, &later) {
+		r.budget.Silence(installation, now.Add(later.RetryAfter()))
+		return
+	}
+	if r.failures[installation]++; r.failures[installation] >= patientAfter {
+		r.lines[installation].rest = now.Add(gap)
+	}
 }

@@ -2,55 +2,85 @@ package report
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"hash/maphash"
+	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/checks/markdown"
 )
 
 // requestTimeout bounds the delivery of one row.
 const requestTimeout = 2 * time.Minute
 
-// send delivers one row. look asks GitHub first whether the check run is
-// there already; crowded leaves out writes that tell of progress only; rest is
-// how long an aggregate has to wait before it may tell of progress.
-func (r *Reporter) send(ctx context.Context, row checks.OutboxRow, look, crowded bool, rest time.Duration) sent {
+// delivery is a row that is to be sent.
+type delivery struct {
+	row          checks.OutboxRow
+	installation int64
+	// look asks GitHub first whether the check run is there already.
+	look bool
+	slow slow
+	said uint64 // a hash of what GitHub was told last; 0 is not known
+}
+
+// send delivers one row.
+func (r *Reporter) send(ctx context.Context, d delivery) (s sent) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	s := sent{row: row}
-	if rest > 0 {
-		if run, err := r.o.Store.Run(row.Key.Run); err == nil && !run.Done() {
-			s.early = rest
-			return s
-		}
-	}
-	cr, err := r.render(row.Key)
+	cr, err := r.render(d.row.Key)
 	if err != nil {
-		s.err = err
+		s.err, s.unsent = err, true
 		return s
 	}
-	s.progress = cr.Status != checks.StatusCompleted
-	id := row.CheckRunID
-	if look {
-		if id, s.err = r.o.Sink.Find(ctx, cr); s.err != nil {
-			s.doubt = true
+	if note := d.slow.String(); note != "" {
+		cr.Summary = note + clip(cr.Summary, markdown.MaxText-utf8.RuneCountInString(note))
+	}
+	// A row that came while the one before it was sent may say the same.
+	s.said = hash(cr)
+	s.progress, s.id = cr.Status != checks.StatusCompleted, d.row.CheckRunID
+	if d.look {
+		if s.id, s.err = r.o.Sink.Find(ctx, cr); s.err != nil {
+			s.doubt, s.unsent = true, true
 			return s
 		}
 	}
-	if id != 0 && crowded && cr.Status == checks.StatusInProgress && row.Key.Name != checks.AggregateName {
-		s.err = r.o.Store.Delivered(ctx, row.Key, row.Rev, id)
+	if s.id != 0 && s.said == d.said {
+		s.unsent, s.err = true, r.o.Store.Delivered(ctx, d.row.Key, d.row.Rev, s.id)
 		return s
 	}
-	created := id == 0
-	if id, s.err = r.o.Sink.Put(ctx, cr, id); s.err != nil {
-		s.doubt = created
-		return s
+	created := s.id == 0
+	s.more = max(0, (len(cr.Annotations)-1)/annotationBatch)
+	var wrote sync.WaitGroup
+	wrote.Go(func() {
+		if err := r.o.Store.Wrote(ctx, d.installation, 1+s.more); err != nil {
+			r.o.Log.Warn().Err(err).Msg("cannot note that GitHub is written to")
+		}
+	})
+	s.id, s.err = r.o.Sink.Put(ctx, cr, s.id)
+	wrote.Wait()
+	if s.err == nil {
+		s.err = r.o.Store.Delivered(ctx, d.row.Key, d.row.Rev, s.id)
 	}
-	if s.err = r.o.Store.Delivered(ctx, row.Key, row.Rev, id); s.err != nil {
-		s.doubt = created
-	}
+	s.doubt = created && s.err != nil
 	return s
 }
+
+var seed = maphash.MakeSeed()
+
+// hash tells check runs apart.
+func hash(cr checks.CheckRun) uint64 {
+	text, err := json.Marshal(cr)
+	if err != nil {
+		return 0 // it has no value that JSON does not have
+	}
+	return maphash.Bytes(seed, text)
+}
+
+// annotationBatch is how many annotations GitHub takes in one write.
+const annotationBatch = 50
 
 func (r *Reporter) render(key checks.CheckKey) (checks.CheckRun, error) {
 	run, err := r.o.Store.Run(key.Run)

@@ -83,3 +83,34 @@ func testOutbox(t *testing.T, open Open) {
 	must(t, s.Delivered(t.Context(), key(r, "unseen"), 1, 77))
 	same(t, "an id without a row", get(s.CheckRunID(key(r, "unseen")))(t), int64(77))
 }
+
+func testWritten(t *testing.T, open Open) {
+	clk, dir := newClock(), t.TempDir()
+	s := open(t, dir, clk.now)
+	begin := clk.now()
+	same(t, "nothing yet", get(s.Written(begin))(t), []checks.Written{})
+	must(t, s.Wrote(t.Context(), 7, 2))
+	clk.advance(4 * time.Second)
+	must(t, s.Wrote(t.Context(), 7, 1))
+	must(t, s.Wrote(t.Context(), 9, 1))
+	clk.advance(30 * time.Minute)
+	must(t, s.Wrote(t.Context(), 7, 1))
+	mustClose(t, s)
+	s = open(t, dir, clk.now)
+	defer mustClose(t, s)
+	sum := func(since time.Time) map[int64]int {
+		all := map[int64]int{}
+		for _, w := range get(s.Written(since))(t) {
+			all[w.Installation] += w.Writes
+			if early := begin.Sub(w.At); early > 0 || w.At.After(clk.now().Add(5*time.Second)) {
+				t.Fatalf("writes of %v at %v", begin, w.At)
+			}
+		}
+		return all
+	}
+	same(t, "all", sum(begin.Add(-time.Second)), map[int64]int{7: 4, 9: 1})
+	same(t, "the last minute's", sum(clk.now().Add(-time.Minute)), map[int64]int{7: 1})
+	clk.advance(40 * time.Minute)
+	must(t, s.Wrote(t.Context(), 7, 1))
+	same(t, "what is older than an hour goes", sum(begin.Add(-time.Second))[7], 2)
+}

@@ -41,6 +41,8 @@ type Store interface {
 	Delivered(ctx context.Context, key checks.CheckKey, rev uint64, checkRunID int64) error
 	Discard(ctx context.Context, key checks.CheckKey, rev uint64, why string) error
 	CheckRunID(key checks.CheckKey) (int64, error)
+	Wrote(ctx context.Context, installation int64, n int) error
+	Written(since time.Time) ([]checks.Written, error)
 
 	Replies(limit int) ([]checks.Reply, error)
 	ReplyDone(ctx context.Context, delivery string) error
@@ -73,6 +75,7 @@ func Run(t *testing.T, open Open) {
 		{"Refusals", testRefusals},
 		{"Durations", testDurations},
 		{"Outbox", testOutbox},
+		{"Written", testWritten},
 		{"Replies", testReplies},
 		{"Moves", testMoves},
 		{"Publications", testPublications},
