@@ -18,10 +18,11 @@ type Keep func(ctx context.Context, repo checks.Repo, open func() (io.ReadCloser
 type keeping struct {
 	kept    []checks.Artifact
 	refusal string // why not all is there: a fault of ours
+	told    string // likewise, the job's own doing
 }
 
 // keep has t hand over what the package's `artifacts` and `reports` name.
-func (r *Runner) keep(run checks.Run, job checks.Job, t *Task) *keeping {
+func (r *Runner) keep(run checks.Run, job checks.Job, t *Task, log *Log) *keeping {
 	k := &keeping{}
 	p := job.Package
 	if r.o.Keep == nil || len(p.Artifacts)+len(p.Reports) == 0 || len(t.Steps) == 0 {
@@ -37,6 +38,10 @@ func (r *Runner) keep(run checks.Run, job checks.Job, t *Task) *keeping {
 		Collect: func(ctx context.Context, name string, size int64, _ fs.FileMode, open func() (io.ReadCloser, error)) error {
 			if k.refusal != "" {
 				return nil // one is enough to know
+			}
+			if log.masked(name) != name {
+				k.told = "Files are not kept that have a secret in their names."
+				return nil
 			}
 			sum, err := r.o.Keep(ctx, run.Repo, open)
 			switch {
@@ -63,8 +68,10 @@ func (r *Runner) keep(run checks.Run, job checks.Job, t *Task) *keeping {
 // noted is r with what was kept.
 func (k *keeping) noted(r checks.Result) checks.Result {
 	r.Artifacts = k.kept
-	if k.refusal != "" {
-		r.Detail = andText(r.Detail, k.refusal)
+	for _, why := range []string{k.told, k.refusal} {
+		if why != "" {
+			r.Detail = andText(r.Detail, why)
+		}
 	}
 	return r
 }

@@ -13,6 +13,7 @@ import (
 	"unicode"
 
 	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/runner/redact"
 )
 
 // DefaultLogLimit is the size in bytes after which a log keeps no more output.
@@ -62,11 +63,16 @@ type Log struct {
 	mu    sync.Mutex
 	file  *os.File
 	buf   []byte
+	stamp [len(jobStamp)]byte
 	mid   bool  // the last byte in the file is not a line's end
 	left  int64 // bytes that may still be written
 	full  bool
 	limit int64
 	err   error
+
+	mask   *redact.Set // nil: nothing is secret
+	stream *redact.Stream
+	add    func([]byte) // keep, for stream
 
 	// What the job of this attempt may still print, and whether a line of it
 	// is not at its end. It hangs on the job's bytes alone, not on what is kept.
@@ -100,10 +106,30 @@ func openLog(path string, limit int64, resumed int) (*Log, error) {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
 	l := &Log{file: file, limit: limit, own: limit, over: make(chan struct{})}
+	l.add = l.keep
 	if err := l.takeUp(resumed); err != nil {
 		return nil, errors.Join(fmt.Errorf("open log: %w", err), file.Close())
 	}
 	return l, nil
+}
+
+// Mask has the secrets of set replaced in all that is written from here on, in
+// the output and in Loktar's own lines. A few bytes of output that may be the
+// beginning of a secret wait for those that follow; Step, Remark and Close write
+// them. It is to be called before the first Write.
+func (l *Log) Mask(set *redact.Set) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.mask, l.stream = set, nil; set != nil {
+		l.stream = set.Stream()
+	}
+}
+
+// masked is text without secrets.
+func (l *Log) masked(text string) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.mask.Text(text)
 }
 
 // Write takes output of the job. It never fails: what could not be written
@@ -111,17 +137,41 @@ func openLog(path string, limit int64, resumed int) (*Log, error) {
 func (l *Log) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.output(func() {
+		if l.stream == nil {
+			l.keep(p)
+		} else {
+			l.stream.Write(p, l.add)
+		}
+	})
+	return len(p), nil
+}
+
+// settle writes the output that waits for more.
+func (l *Log) settle() {
+	if l.stream != nil {
+		l.output(func() { l.stream.Flush(l.add) })
+	}
+}
+
+// output writes what do gives to keep.
+func (l *Log) output(do func()) {
+	wasFull := l.full
+	l.buf = l.buf[:0]
+	time.Now().UTC().AppendFormat(l.stamp[:0], jobStamp)
+	do()
+	l.flush()
+	if l.full && !wasFull {
+		l.heading(noteMark, fmt.Sprintf(fullText, bytesText(l.limit)))
+	}
+}
+
+// keep takes output as the file is to have it into buf, each line behind stamp.
+func (l *Log) keep(p []byte) {
 	l.count(p)
 	known := min(l.skip, int64(len(p)))
 	l.skip -= known
-	rest := p[known:]
-	if l.full || len(rest) == 0 {
-		return len(p), nil
-	}
-	var stamp [len(jobStamp)]byte
-	time.Now().UTC().AppendFormat(stamp[:0], jobStamp)
-	l.buf = l.buf[:0]
-	for len(rest) > 0 {
+	for rest := p[known:]; len(rest) > 0 && !l.full; {
 		line := rest
 		if i := bytes.IndexByte(rest, '\n'); i >= 0 {
 			line = rest[:i+1]
@@ -129,29 +179,20 @@ func (l *Log) Write(p []byte) (int, error) {
 		rest = rest[len(line):]
 		room := l.left - int64(len(l.buf))
 		if !l.mid {
-			room -= int64(len(stamp))
+			room -= int64(len(l.stamp))
 		}
 		if room < int64(len(line)) {
 			l.full = true
-			if room <= 0 {
+			if line = line[:max(room, 0)]; len(line) == 0 {
 				break
 			}
-			line = line[:room]
 		}
 		if !l.mid {
-			l.buf = append(l.buf, stamp[:]...)
+			l.buf = append(l.buf, l.stamp[:]...)
 		}
 		l.buf = append(l.buf, line...)
 		l.mid = line[len(line)-1] != '\n'
-		if l.full {
-			break
-		}
 	}
-	l.flush()
-	if l.full {
-		l.heading(noteMark, fmt.Sprintf(fullText, bytesText(l.limit)))
-	}
-	return len(p), nil
 }
 
 // fullText is the line after which no more output is kept.
@@ -198,6 +239,7 @@ func (l *Log) Remark(text string) { l.told(remarkMark, text) }
 func (l *Log) told(m mark, text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.settle()
 	switch {
 	case l.marks > 0:
 		l.marks--
@@ -213,6 +255,7 @@ func (l *Log) told(m mark, text string) {
 func (l *Log) end(text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.settle()
 	l.heading(endMark, text)
 }
 
@@ -223,7 +266,7 @@ func (l *Log) heading(m mark, text string) {
 		l.buf, stamp = append(l.buf, '\n'), breakStamp
 	}
 	l.buf = time.Now().UTC().AppendFormat(l.buf, stamp)
-	l.buf = append(append(l.buf, m...), plain(text, 500)...)
+	l.buf = append(append(l.buf, m...), plain(l.mask.Text(text), 500)...)
 	if m == stepMark {
 		l.buf = append(l.buf, stepEnd...)
 	}
@@ -250,6 +293,7 @@ func (l *Log) flush() {
 func (l *Log) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.settle()
 	if err := errors.Join(l.err, l.file.Close()); err != nil {
 		return fmt.Errorf("write log: %w", err)
 	}

@@ -35,7 +35,7 @@ func TestLogPath(t *testing.T) {
 var (
 	jobLine = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z $`)
 	ownLine = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}[+-]00:00 $`)
-	ownMark = regexp.MustCompile(`^\x1b\[(1;)?36m==>\x1b\[[01;]*m |\x1b\[0m$`)
+	ownMark = regexp.MustCompile(`^\x1b\[(1;)?36m==>\x1b\[[01;]*m |\x1b\[0m`)
 )
 
 // lines takes the timestamps off a log and returns the job's lines as they

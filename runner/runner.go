@@ -21,6 +21,11 @@ type Options struct {
 	Slots int
 	// LogLimit bounds each log in bytes; 0 means DefaultLogLimit.
 	LogLimit int64
+	// Secrets gives the secrets that a job's package names, by their names, but
+	// for those that are not for this job. It is not asked for the code of
+	// people who may not write to the repository: that gets none. Nil: nobody
+	// gets any.
+	Secrets Secrets
 	// Keep keeps what tests leave, MaxKept bytes a job, or
 	// DefaultArtifactBytes where that is 0. Nil keeps nothing.
 	Keep    Keep
@@ -70,7 +75,7 @@ func (r *Runner) Run(ctx context.Context, run checks.Run, job checks.Job) (check
 		result, err := r.onLease(ctx, run, job, log, idle, func(dir string) Task {
 			t := taskOf(run, job)
 			t.Tree = dir
-			k = r.keep(run, job, &t)
+			k = r.keep(run, job, &t, log)
 			return t
 		})
 		return k.noted(result), err
@@ -98,6 +103,7 @@ func (r *Runner) logged(ctx context.Context, run checks.Run, job checks.Job, do 
 	}
 	started := time.Now()
 	result, err := do(log)
+	result.Detail, err = log.masked(result.Detail), maskedError(log, err)
 	log.end(ending(result, err, time.Since(started)))
 	if closed := log.Close(); closed != nil && err == nil {
 		err = logFault(closed)
@@ -119,7 +125,12 @@ func (r *Runner) onLease(ctx context.Context, run checks.Run, job checks.Job, lo
 		return checks.Result{}, fmt.Errorf("lease workspace: %w", err)
 	}
 	defer space.Release()
+	secrets, err := r.secrets(ctx, run, job, log)
+	if err != nil {
+		return checks.Result{}, err
+	}
 	t := taskOn(space.Dir)
+	t.Secrets = secrets
 	t.Git, t.Hidden = space.Git, space.Hidden
 	if why := refusal(t); why != "" {
 		return checks.Result{Outcome: checks.OutcomeFailed, Detail: why}, nil

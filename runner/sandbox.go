@@ -68,6 +68,10 @@ type Task struct {
 	// Image is where lines run; empty means the sandbox's own default.
 	Image string
 	Env   map[string]string
+	// Secrets are more variables, which nothing but the processes of the lines
+	// may come to see: no label, no file of the sandbox's, no log. Whoever may
+	// ask the engine about the container sees them, as root of its machine does.
+	Secrets map[string]string
 	// Steps and Clean are shell lines, each run by a shell of its own that
 	// stops at the first command that fails.
 	Steps []string

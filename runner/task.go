@@ -77,6 +77,9 @@ func (t *Task) lines() []string {
 // holds, or "" when it can: a verdict, not a fault.
 func refusal(t Task) string {
 	all := 0
+	for name, value := range t.Secrets {
+		all += len(name) + len(value) + argCost
+	}
 	for name, value := range t.Env {
 		all += len(name) + len(value) + argCost
 		switch {
@@ -93,7 +96,7 @@ func refusal(t Task) string {
 		}
 	}
 	if all > maxArgs {
-		return fmt.Sprintf("The package's commands and its env are longer than %s together. Put them into a script or a file in the repository.", bytesText(maxArgs))
+		return fmt.Sprintf("The package's commands, its env and its secrets are longer than %s together. Put them into a script or a file in the repository.", bytesText(maxArgs))
 	}
 	root, err := os.OpenRoot(t.Tree)
 	if err != nil {

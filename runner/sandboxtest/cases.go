@@ -31,6 +31,17 @@ var cases = []struct {
 		}
 		b.want(out, "## echo one\none\n## cat file", "\nof the tree\nin a folder\ntwo\n## echo cleaned\ncleaned\n")
 	}},
+	{"gives secrets as variables", func(b *bed) {
+		task := b.task(`[ "$TOKEN" = "a 'secret'
+of lines" ] && echo right`)
+		task.Env, task.Secrets = map[string]string{"PLAIN": "x"}, map[string]string{"TOKEN": "a 'secret'\nof lines"}
+		task.Clean = []string{`[ "$TOKEN" ] && echo there too`}
+		exit, out := b.do(task)
+		if exit.Code != 0 {
+			b.Errorf("exit %+v", exit)
+		}
+		b.want(out, "\nright\n", "\nthere too\n")
+	}},
 	{"fails at a step", func(b *bed) {
 		exit, out := b.do(b.task("echo one", "exit 7", "echo three"))
 		if exit.Code != 7 || exit.Step != 1 {

@@ -77,8 +77,10 @@ func (d *Dummy) Run(ctx context.Context, t runner.Task, out runner.Output) (exit
 		}
 	}
 	j := &dummyJob{task: t, dir: filepath.Join(work, filepath.FromSlash(t.Dir)), out: out, env: []string{"PATH=" + os.Getenv("PATH")}}
-	for name, value := range t.Env {
-		j.env = append(j.env, name+"="+value)
+	for _, env := range []map[string]string{t.Env, t.Secrets} {
+		for name, value := range env {
+			j.env = append(j.env, name+"="+value)
+		}
 	}
 	if j.read, j.pipe, err = os.Pipe(); err != nil {
 		return exit, err
