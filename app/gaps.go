@@ -53,12 +53,12 @@ func (w workspaces) whole(ctx context.Context, run checks.Run, name string, gaps
 		}
 	}
 	if m := hit[source.GapSubmodule]; m != nil {
-		return checks.Errorf(checks.KindConfig, nil,
+		return checks.Causef(checks.CauseFiles, nil,
 			"%s of this package is a submodule%s, which Loktar does not fetch: its steps would see an empty folder, so they were not run. "+
 				"Put the files themselves into the repository, or take the submodule out of the package's folder and inputs.", m.path(), m.more())
 	}
 	if m := hit[source.GapLFS]; m != nil {
-		return checks.Errorf(checks.KindConfig, nil,
+		return checks.Causef(checks.CauseFiles, nil,
 			"%s of this package is kept with Git LFS%s, which Loktar does not fetch: its steps would see a pointer of a few lines, so they were not run. "+
 				"Put the file itself into the repository (`git lfs untrack`), or move it out of the package's folder and inputs.", m.path(), m.more())
 	}

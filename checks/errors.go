@@ -52,6 +52,8 @@ func (k Kind) String() string {
 // Error is an error with a kind and a sentence for the person who meets it.
 type Error struct {
 	Kind Kind
+	// Cause is set where it ends a job and is one that is told apart.
+	Cause Cause
 	// Public is safe for anyone to read: no path of the server, no secret.
 	Public string
 	Err    error

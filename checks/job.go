@@ -60,7 +60,10 @@ func (o Outcome) Passed() bool { return o == OutcomePassed }
 // Result is how a job's attempt ended.
 type Result struct {
 	Outcome  Outcome `json:"outcome"`
+	Cause    Cause   `json:"cause,omitempty"`
 	ExitCode int     `json:"exit_code,omitempty"`
+	// By is the login of who stopped it, for CausePerson.
+	By string `json:"by,omitempty"`
 	// Detail is one sentence for the reader: what ended it and what to do.
 	Detail string `json:"detail,omitempty"`
 	// Blame is the package whose result held this one back.
@@ -116,8 +119,11 @@ type Job struct {
 	// Doomed is set on a running job that is no longer wanted: the outcome
 	// it gets whatever its steps say.
 	Doomed Outcome `json:"doomed,omitempty"`
-	// Doom is the sentence that goes with Doomed.
-	Doom string `json:"doom,omitempty"`
+	// Doom is the sentence that goes with Doomed; DoomCause and DoomBy are the
+	// result's Cause and By.
+	Doom      string `json:"doom,omitempty"`
+	DoomCause Cause  `json:"doom_cause,omitempty"`
+	DoomBy    string `json:"doom_by,omitempty"`
 }
 
 // Wait says why a job is tried again later, and when.
@@ -187,21 +193,23 @@ func (j *Job) Finish(r Result, now time.Time) error {
 		return j.refuse("finish")
 	}
 	if j.Doomed != "" {
-		r = Result{Outcome: j.Doomed, Detail: j.Doom}
+		r = Result{Outcome: j.Doomed, Detail: j.Doom, Cause: j.DoomCause, By: j.DoomBy}
 	}
-	j.State, j.Result, j.Finished, j.Wait, j.Doomed, j.Doom = StateDone, r, now, nil, "", ""
+	j.State, j.Result, j.Finished, j.Wait = StateDone, r, now, nil
+	j.Doomed, j.Doom, j.DoomCause, j.DoomBy = "", "", "", ""
 	return nil
 }
 
-// Drop ends a queued job at once as o with detail, and dooms a running one to
-// that end. It reports whether the job now waits to be stopped.
-func (j *Job) Drop(o Outcome, detail string, now time.Time) (running bool) {
+// Drop ends a queued job at once with r, and dooms a running one to that end.
+// Of r its Outcome, Detail, Cause and By count. It reports whether the job now
+// waits to be stopped.
+func (j *Job) Drop(r Result, now time.Time) (running bool) {
 	switch j.State {
 	case StateQueued:
-		j.State, j.Result, j.Finished, j.Wait = StateDone, Result{Outcome: o, Detail: detail}, now, nil
+		j.State, j.Result, j.Finished, j.Wait = StateDone, Result{Outcome: r.Outcome, Detail: r.Detail, Cause: r.Cause, By: r.By}, now, nil
 	case StateRunning:
 		if j.Doomed == "" {
-			j.Doomed, j.Doom = o, detail
+			j.Doomed, j.Doom, j.DoomCause, j.DoomBy = r.Outcome, r.Detail, r.Cause, r.By
 		}
 		return true
 	}

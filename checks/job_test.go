@@ -29,7 +29,7 @@ func running() checks.Job {
 
 func doomed() checks.Job {
 	j := running()
-	j.Doomed, j.Doom = checks.OutcomeSuperseded, "a newer run"
+	j.Doomed, j.Doom, j.DoomCause = checks.OutcomeSuperseded, "a newer run", checks.CauseNewer
 	return j
 }
 
@@ -53,7 +53,7 @@ func TestJobTransitions(t *testing.T) {
 	}
 	drop := func(want bool) func(j *checks.Job) error {
 		return func(j *checks.Job) error {
-			if got := j.Drop(checks.OutcomeCancelled, "closed", now); got != want {
+			if got := j.Drop(checks.Result{Outcome: checks.OutcomeCancelled, Detail: "closed", Cause: checks.CausePerson, By: "ann"}, now); got != want {
 				t.Errorf("Drop of a %s job reports %v", j.State, got)
 			}
 			return nil
@@ -61,7 +61,7 @@ func TestJobTransitions(t *testing.T) {
 	}
 	ended := func(r checks.Result) func(*checks.Job) {
 		return func(j *checks.Job) {
-			j.State, j.Result, j.Finished, j.Doomed, j.Doom = checks.StateDone, r, now, "", ""
+			j.State, j.Result, j.Finished, j.Doomed, j.Doom, j.DoomCause = checks.StateDone, r, now, "", "", ""
 		}
 	}
 	red := checks.Result{Outcome: checks.OutcomeFailed, ExitCode: 2}
@@ -82,11 +82,13 @@ func TestJobTransitions(t *testing.T) {
 		"finish running":  {running(), finish, ended(red), ""},
 		"finish queued":   {queued(), finish, ended(red), ""},
 		"finish done":     {done(), finish, same, "finish job r/p: it is done"},
-		"finish doomed":   {doomed(), finish, ended(checks.Result{Outcome: checks.OutcomeSuperseded, Detail: "a newer run"}), ""},
-		"drop queued":     {queued(), drop(false), ended(checks.Result{Outcome: checks.OutcomeCancelled, Detail: "closed"}), ""},
-		"drop running":    {running(), drop(true), func(j *checks.Job) { j.Doomed, j.Doom = checks.OutcomeCancelled, "closed" }, ""},
-		"drop doomed":     {doomed(), drop(true), same, ""},
-		"drop done":       {done(), drop(false), same, ""},
+		"finish doomed":   {doomed(), finish, ended(checks.Result{Outcome: checks.OutcomeSuperseded, Detail: "a newer run", Cause: checks.CauseNewer}), ""},
+		"drop queued":     {queued(), drop(false), ended(checks.Result{Outcome: checks.OutcomeCancelled, Detail: "closed", Cause: checks.CausePerson, By: "ann"}), ""},
+		"drop running": {running(), drop(true), func(j *checks.Job) {
+			j.Doomed, j.Doom, j.DoomCause, j.DoomBy = checks.OutcomeCancelled, "closed", checks.CausePerson, "ann"
+		}, ""},
+		"drop doomed": {doomed(), drop(true), same, ""},
+		"drop done":   {done(), drop(false), same, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := c.from
@@ -146,7 +148,9 @@ func TestJobProperties(t *testing.T) {
 			case "finish":
 				err = j.Finish(checks.Result{Outcome: checks.OutcomePassed}, clock)
 			case "drop":
-				j.Drop(rapid.SampledFrom([]checks.Outcome{checks.OutcomeCancelled, checks.OutcomeSuperseded}).Draw(t, "outcome"), "why", clock)
+				j.Drop(checks.Result{
+					Outcome: rapid.SampledFrom([]checks.Outcome{checks.OutcomeCancelled, checks.OutcomeSuperseded}).Draw(t, "outcome"), Detail: "why",
+				}, clock)
 			}
 			if (err != nil || before.State == checks.StateDone) && cmp.Diff(before, j) != "" {
 				t.Fatalf("changed, though refused or done: %s", cmp.Diff(before, j))

@@ -132,7 +132,7 @@ func TestSettleProperties(t *testing.T) {
 			case do == 0 && j.Doomed == "" && steps < 100:
 				err = j.Requeue()
 			case do == 1:
-				j.Drop(checks.OutcomeSuperseded, "", now)
+				j.Drop(checks.Result{Outcome: checks.OutcomeSuperseded}, now)
 			default:
 				err = j.Finish(checks.Result{Outcome: rapid.SampledFrom([]checks.Outcome{
 					checks.OutcomePassed, checks.OutcomePassed, checks.OutcomeFailed, checks.OutcomeErrored,

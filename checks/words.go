@@ -1,8 +1,11 @@
 package checks
 
 import (
+	"cmp"
 	"fmt"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Took is a duration as a person says it, in two units at most: 0.4 s, 12 s,
@@ -75,3 +78,41 @@ func (r *Run) button() string {
 
 // ShortSHA is a commit's id as people are shown it; an empty one stays empty.
 func ShortSHA(sha string) string { return sha[:min(len(sha), 7)] }
+
+// maxImage bounds the characters of an image's name in a title.
+const maxImage = 80
+
+// Ended is what ended a job, in words that begin with a small letter, where
+// its cause tells more than its outcome; else they are empty. A part of them
+// was written by strangers.
+func (j *Job) Ended() string {
+	words := j.Result.Cause.Words()
+	switch j.Result.Cause {
+	case CauseSignal:
+		return fmt.Sprintf("killed by signal %d", j.Result.ExitCode-128)
+	case CausePerson:
+		return "cancelled by " + cmp.Or(j.Result.By, "somebody")
+	case CauseFlaky:
+		return fmt.Sprintf("passed on attempt %d: flaky", j.Attempt)
+	}
+	if rest, ok := strings.CutPrefix(words, "the image "); ok {
+		name := j.Package.Image
+		if name == "" {
+			return "the server's image " + rest
+		}
+		if utf8.RuneCountInString(name) > maxImage {
+			name = string([]rune(name)[:maxImage]) + "…"
+		}
+		return "the image " + name + " " + rest
+	}
+	return words
+}
+
+// Sentence begins words with a capital letter.
+func Sentence(words string) string {
+	r, n := utf8.DecodeRuneInString(words)
+	if n == 0 {
+		return ""
+	}
+	return strings.ToUpper(string(r)) + words[n:]
+}

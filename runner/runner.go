@@ -68,8 +68,8 @@ func (r *Runner) Run(ctx context.Context, run checks.Run, job checks.Job) (check
 			return checks.Result{Outcome: checks.OutcomePassed, Detail: "There is nothing to run: its test_type is no-test."}, nil
 		}
 		idle := checks.Result{
-			Outcome: checks.OutcomeFailed,
-			Detail:  "The package has no commands to run. List them in `commands`, or set test_type to no-test.",
+			Outcome: checks.OutcomeFailed, Cause: checks.CauseEntry,
+			Detail: "The package has no commands to run. List them in `commands`, or set test_type to no-test.",
 		}
 		k := &keeping{}
 		result, err := r.onLease(ctx, run, job, log, idle, func(dir string) Task {
@@ -133,7 +133,7 @@ func (r *Runner) onLease(ctx context.Context, run checks.Run, job checks.Job, lo
 	t.Secrets = secrets
 	t.Git, t.Hidden = space.Git, space.Hidden
 	if why := refusal(t); why != "" {
-		return checks.Result{Outcome: checks.OutcomeFailed, Detail: why}, nil
+		return checks.Result{Outcome: checks.OutcomeFailed, Cause: checks.CauseEntry, Detail: why}, nil
 	}
 	switch {
 	case len(t.lines()) > 0 || t.Artifacts != nil:
@@ -155,7 +155,7 @@ func (r *Runner) onLease(ctx context.Context, run checks.Run, job checks.Job, lo
 	}()
 	exit, err := r.o.Sandbox.Run(bounded, t, log)
 	if errors.Is(context.Cause(bounded), errLogFull) && (exit.Cancelled || errors.Is(err, context.Canceled)) {
-		exit.Cancelled, err = false, nil
+		exit.Cancelled, exit.Cause, err = false, checks.CauseLogLimit, nil
 		exit.Exceeded = fmt.Sprintf("The job printed more than the %s that the server keeps of a log, and was ended. Have it print less, or the server's operator raise runner.log.", bytesText(log.limit))
 	}
 	if err != nil {
@@ -193,7 +193,7 @@ func ending(r checks.Result, err error, took time.Duration) string {
 
 func logFault(err error) error {
 	if errors.Is(err, syscall.ENOSPC) {
-		return checks.Errorf(checks.KindConfig, err, "The disk that holds Loktar's logs is full. Free some space there.")
+		return checks.Causef(checks.CauseDiskFull, err, "The disk that holds Loktar's logs is full. The server's operator has to free some space there.")
 	}
-	return checks.Errorf(checks.KindConfig, err, "The job's log could not be written. Check the server's data_dir and its permissions.")
+	return checks.Causef(checks.CauseLog, err, "The job's log could not be written. The server's operator has to check data_dir and its permissions.")
 }

@@ -130,6 +130,8 @@ type Exit struct {
 	// what may be written to disk, the steps went beyond and were ended for.
 	// It is empty otherwise.
 	Exceeded string
+	// Cause is which bound that was; CauseDiskLimit when it is empty.
+	Cause checks.Cause
 	// OutOfMemory: a process was killed for want of memory. MemoryLimit is
 	// the limit that it met, in bytes.
 	OutOfMemory bool

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -33,6 +34,7 @@ func verdict(t Task, exit Exit) checks.Result {
 		r.Detail = fmt.Sprintf("%s did not end within the timeout of %s.", line, durationText(t.Timeout))
 	case exit.Exceeded != "":
 		r.Outcome, r.ExitCode, r.Detail = checks.OutcomeFailed, 0, exit.Exceeded
+		r.Cause = cmp.Or(exit.Cause, checks.CauseDiskLimit)
 		return r
 	case exit.Refusal != "":
 		r.Outcome, r.Detail = checks.OutcomeFailed, exit.Refusal
@@ -48,8 +50,15 @@ func verdict(t Task, exit Exit) checks.Result {
 	default:
 		r.Outcome = checks.OutcomeFailed
 		r.Detail = fmt.Sprintf("%s exited with %d%s.", line, exit.Code, codeText(exit.Code))
+		switch {
+		case exit.Code == fileTooLarge:
+			r.Cause = checks.CauseDiskLimit
+		case signalled(exit.Code):
+			r.Cause = checks.CauseSignal
+		}
 	}
 	if exit.OutOfMemory {
+		r.Cause = checks.CauseMemory
 		r.Detail += fmt.Sprintf(" A process was killed because the job reached its memory limit of %s; resources.memory in %s sets it.",
 			bytesText(exit.MemoryLimit), checks.ManifestFile)
 	} else if len(t.Hidden) > 0 && !exit.TimedOut {
@@ -58,6 +67,9 @@ func verdict(t Task, exit Exit) checks.Result {
 	return r
 }
 
+// fileTooLarge is the exit code of what SIGXFSZ killed.
+const fileTooLarge = 128 + 25
+
 // codeText says what a shell means by an exit code, where it means something.
 func codeText(code int) string {
 	switch {
@@ -65,13 +77,17 @@ func codeText(code int) string {
 		return " (a command could not be executed)"
 	case code == 127:
 		return " (a command was not found in the image)"
-	case code == 128+25: // SIGXFSZ
+	case code == fileTooLarge:
 		return " (killed by signal 25: it wrote more to one file than the server's runner.workspace allows)"
-	case code > 128 && code <= 128+64:
+	case signalled(code):
 		return fmt.Sprintf(" (killed by signal %d)", code-128)
 	}
 	return ""
 }
+
+// signalled reports whether a shell says by an exit code that a signal killed
+// the command.
+func signalled(code int) bool { return code > 128 && code <= 128+64 }
 
 // quote shows a shell line, which is hostile text, inside a sentence.
 func quote(line string) string {

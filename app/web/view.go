@@ -69,6 +69,9 @@ func stateOf(j checks.Job) state {
 	if s.Detail == "" {
 		s.Detail = usual
 	}
+	if ended := j.Ended(); ended != "" {
+		s.Label = checks.Sentence(ended)
+	}
 	return s
 }
 

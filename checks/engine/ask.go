@@ -82,6 +82,11 @@ func refusal(a asked) string {
 	return fmt.Sprintf("%s asked %s. Refused: %s", who(a.event.Sender), what, why)
 }
 
+// cancelledBy is the end of a job that somebody stopped.
+func cancelledBy(u checks.User) checks.Result {
+	return checks.Result{Outcome: checks.OutcomeCancelled, Cause: checks.CausePerson, By: u.Login, Detail: "Cancelled by " + who(u) + "."}
+}
+
 func who(u checks.User) string {
 	if u.Login == "" {
 		return "Somebody"
@@ -122,7 +127,7 @@ func (e *Engine) act(ctx context.Context, ev checks.Event, newest checks.Run) {
 	}
 	switch ev.Action {
 	case checks.ActionCancel:
-		d := e.drop(checks.OutcomeCancelled, "Cancelled by "+who(ev.Sender)+".", func(r *checks.Run, _ *checks.Job) bool { return r.ID == named.ID })
+		d := e.drop(cancelledBy(ev.Sender), func(r *checks.Run, _ *checks.Job) bool { return r.ID == named.ID })
 		e.cancelled(ctx, ev, d, named)
 	case checks.ActionRerunFailed:
 		if !newest.Done() {

@@ -163,7 +163,7 @@ func (e *Engine) supersede(a *activeRun, p planned, d *dropped) {
 		detail = "A newer run of this commit took its place."
 	}
 	t := a.run.Target()
-	e.dropInto(d, checks.OutcomeSuperseded, detail, func(r *checks.Run, j *checks.Job) bool {
+	e.dropInto(d, checks.Result{Outcome: checks.OutcomeSuperseded, Cause: checks.CauseNewer, Detail: detail}, func(r *checks.Run, j *checks.Job) bool {
 		switch {
 		case r.Repo.ID != t.Repo:
 			return false
@@ -184,15 +184,15 @@ type dropped struct {
 	dropped int            // how many jobs they are, running or not
 }
 
-// drop ends the unfinished jobs that match. The changes are in memory at
+// drop ends the unfinished jobs that match, as Job.Drop does. The changes are in memory at
 // once; the caller commits the step and then calls stop.
-func (e *Engine) drop(o checks.Outcome, detail string, match func(*checks.Run, *checks.Job) bool) dropped {
+func (e *Engine) drop(as checks.Result, match func(*checks.Run, *checks.Job) bool) dropped {
 	var d dropped
-	e.dropInto(&d, o, detail, match)
+	e.dropInto(&d, as, match)
 	return d
 }
 
-func (e *Engine) dropInto(d *dropped, o checks.Outcome, detail string, match func(*checks.Run, *checks.Job) bool) {
+func (e *Engine) dropInto(d *dropped, as checks.Result, match func(*checks.Run, *checks.Job) bool) {
 	now := time.Now().UTC()
 	for id, a := range e.active {
 		touched := false
@@ -202,7 +202,7 @@ func (e *Engine) dropInto(d *dropped, o checks.Outcome, detail string, match fun
 			}
 			touched = true
 			d.dropped++
-			if j.Drop(o, detail, now) {
+			if j.Drop(as, now) {
 				d.running = append(d.running, j.ID())
 			} else {
 				d.Dirty = append(d.Dirty, checks.CheckKey{Run: id, Name: j.Package.Name})

@@ -37,7 +37,7 @@ func (e *Engine) command(ctx context.Context, a asked) {
 	case command.Why:
 		e.why(ctx, ev, cmd, latest, found)
 	case command.Cancel:
-		d := e.drop(checks.OutcomeCancelled, "Cancelled by "+who(ev.Sender)+".", func(r *checks.Run, _ *checks.Job) bool { return r.Target() == target })
+		d := e.drop(cancelledBy(ev.Sender), func(r *checks.Run, _ *checks.Job) bool { return r.Target() == target })
 		d.Planned, d.Note = ev.Delivery, "cancelled"
 		d.Replies = append(d.Replies, reply(ev, time.Now().UTC(), checks.ReactionDone, command.Cancelled(d.dropped)))
 		if e.commit(ctx, d.Commit) {

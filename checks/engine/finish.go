@@ -102,10 +102,11 @@ func (e *Engine) finish(ctx context.Context, end ended) {
 	r := end.result
 	if end.err != nil {
 		r = checks.Result{
-			Outcome: checks.OutcomeErrored,
-			Detail:  checks.PublicText(end.err, "Something unexpected went wrong on the server. Its log says what."),
+			Outcome: checks.OutcomeErrored, Cause: checks.CauseOf(end.err),
+			Detail: checks.PublicText(end.err, "Something unexpected went wrong on the server. Its log says what."),
 		}
 		if checks.KindOf(end.err) == checks.KindAway {
+			r.Cause = checks.CauseAway
 			r.Detail += " It was tried for a day."
 		}
 	}

@@ -12,19 +12,18 @@ import (
 // close stops what runs for a pull request, a merge group or a ref that is no
 // more.
 func (e *Engine) close(ctx context.Context, ev checks.Event) {
-	why := "The pull request was closed."
+	cause, why := checks.CauseClosed, "The pull request was closed."
 	switch {
 	case ev.Kind == checks.EventRefGone && ev.Push.Tag() != "":
-		why = "The tag was deleted."
+		cause, why = checks.CauseTagGone, "The tag was deleted."
 	case ev.Kind == checks.EventRefGone:
-		why = "The branch was deleted."
+		cause, why = checks.CauseBranchGone, "The branch was deleted."
+	case ev.Kind == checks.EventMergeGroupGone && ev.MergeGroup.Reason == "merged":
+		cause, why = checks.CauseGroupMerged, "The merge queue merged this group."
 	case ev.Kind == checks.EventMergeGroupGone:
-		why = "The merge queue gave this group up."
-		if ev.MergeGroup.Reason == "merged" {
-			why = "The merge queue merged this group."
-		}
+		cause, why = checks.CauseGroupGone, "The merge queue gave this group up."
 	}
-	e.end(ctx, ev, why, func(r *checks.Run, _ *checks.Job) bool {
+	e.end(ctx, ev, cause, why, func(r *checks.Run, _ *checks.Job) bool {
 		// It may have been opened again, and that been heard of first.
 		return r.Target() == ev.Target() && (ev.PullRequest == nil || !older(ev, r) && !reopened(ev, r))
 	})
@@ -40,7 +39,7 @@ func reopened(ev checks.Event, r *checks.Run) bool {
 
 // lose stops what runs in repositories that the App may not act on any more.
 func (e *Engine) lose(ctx context.Context, ev checks.Event) {
-	e.end(ctx, ev, "Loktar may not act on this repository any more.", func(r *checks.Run, _ *checks.Job) bool {
+	e.end(ctx, ev, checks.CauseLost, "Loktar may not act on this repository any more.", func(r *checks.Run, _ *checks.Job) bool {
 		// Another installation may have the repository since a transfer.
 		return r.Installation == ev.Installation &&
 			(len(ev.Repos) == 0 || slices.ContainsFunc(ev.Repos, func(gone checks.Repo) bool { return gone.ID == r.Repo.ID }))
@@ -54,8 +53,8 @@ func (e *Engine) lose(ctx context.Context, ev checks.Event) {
 }
 
 // end cancels the jobs that match, and with that the event is done.
-func (e *Engine) end(ctx context.Context, ev checks.Event, why string, match func(*checks.Run, *checks.Job) bool) {
-	d := e.drop(checks.OutcomeCancelled, why, match)
+func (e *Engine) end(ctx context.Context, ev checks.Event, cause checks.Cause, why string, match func(*checks.Run, *checks.Job) bool) {
+	d := e.drop(checks.Result{Outcome: checks.OutcomeCancelled, Cause: cause, Detail: why}, match)
 	d.Planned, d.Note = ev.Delivery, fmt.Sprintf("%s %d jobs stopped", why, d.dropped)
 	if e.commit(ctx, d.Commit) {
 		e.stop(d)

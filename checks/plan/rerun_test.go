@@ -194,7 +194,7 @@ func drawRun(t *rapid.T) (checks.Run, []checks.Job) {
 	}
 	if rapid.Bool().Draw(t, "superseded") {
 		for _, j := range jobs {
-			j.Drop(superseded, "", now)
+			j.Drop(checks.Result{Outcome: superseded}, now)
 		}
 		checks.Settle(&run, jobs, now)
 	}

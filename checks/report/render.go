@@ -38,7 +38,7 @@ func Package(run checks.Run, j checks.Job, base string) checks.CheckRun {
 	b.WriteString(outdated(run))
 	switch {
 	case j.Result.Outcome == checks.OutcomeErrored:
-		fmt.Fprintf(&b, "**This is a fault of the server, not of the code.** %s\n\nPress Re-run when it is mended.\n\n", sentence(j.Result.Detail))
+		fmt.Fprintf(&b, "**%s** %s\n\nPress Re-run when it is mended.\n\n", whoseFault(j), sentence(j.Result.Detail))
 	case j.Result.Outcome == checks.OutcomeHeldBack:
 		fmt.Fprintf(&b, "%s depends on %s, which did not pass. A re-run of %s runs this too.\n\n",
 			markdown.Code(j.Package.Name), link(j.Result.Blame, base, run.ID), markdown.Code(j.Result.Blame))
@@ -75,6 +75,14 @@ func Package(run checks.Run, j checks.Job, base string) checks.CheckRun {
 	}
 	cr.Summary = markdown.Clip(b.String(), markdown.MaxText)
 	return cr
+}
+
+// whoseFault introduces a fault that is no verdict.
+func whoseFault(j checks.Job) string {
+	if j.Result.Cause.Mends() == checks.Owner {
+		return "What " + checks.ManifestFile + " asks for cannot be run, which says nothing about the code."
+	}
+	return "This is a fault of the server, not of the code."
 }
 
 // proof tells of the run that stands for this one.

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -34,22 +35,31 @@ func title(j checks.Job) string {
 		if j.Package.TestType == checks.TestNone {
 			return "Nothing to run: its test_type is no-test"
 		}
+		if j.Result.Cause != "" {
+			return cause(j)
+		}
 		return after("Passed in", j)
 	case checks.OutcomeFailed:
-		return after("Failed after", j)
+		switch j.Result.Cause {
+		case checks.CauseEntry, checks.CauseService:
+			return cause(j)
+		case checks.CauseDiskLimit, checks.CauseLogLimit:
+			return after(cause(j)+", ended after", j)
+		}
+		return after(cmp.Or(cause(j), "Failed")+" after", j)
 	case checks.OutcomeTimedOut:
 		return after("Timed out after", j)
 	case checks.OutcomeErrored:
 		if j.Release != nil && j.Result.Version != "" {
 			return "Version " + j.Result.Version + " is not published yet"
 		}
-		return "Loktar could not run this"
+		return cmp.Or(cause(j), "Loktar could not run this")
 	case checks.OutcomeHeldBack:
 		return "Not run: " + j.Result.Blame + " did not pass"
 	case checks.OutcomeSkipped:
 		return "Skipped, as the commit asks"
 	case checks.OutcomeSuperseded:
-		return "Stopped: a newer run took its place"
+		return "Stopped: " + cmp.Or(j.Ended(), checks.CauseNewer.Words())
 	case checks.OutcomeUnaffected:
 		return "Not affected by this change"
 	case checks.OutcomeBlocked:
@@ -57,8 +67,15 @@ func title(j checks.Job) string {
 	case checks.OutcomeNeutral:
 		return "Not run here"
 	}
+	if words := j.Ended(); words != "" {
+		return "Stopped: " + words
+	}
 	return "Cancelled"
 }
+
+// cause is what ended a job, as one line of plain text that begins with a
+// capital letter; empty where its outcome says it all.
+func cause(j checks.Job) string { return checks.Sentence(markdown.Plain(j.Ended(), maxTitle)) }
 
 // clock is a moment as people read it who may be anywhere.
 func clock(at time.Time) string { return at.UTC().Format("Jan 2, 15:04:05 MST") }
@@ -68,7 +85,7 @@ func after(words string, j checks.Job) string {
 	if took := checks.Took(j.Duration()); took != "" {
 		return words + " " + took
 	}
-	return words[:strings.LastIndexByte(words, ' ')]
+	return strings.TrimSuffix(words[:strings.LastIndexByte(words, ' ')], ", ended")
 }
 
 // word is a job's state in one word for a table, with a mark for those who
@@ -83,18 +100,19 @@ func word(j checks.Job) string {
 	case checks.StateRunning:
 		return "🔄 running"
 	}
+	ended := markdown.Text(markdown.Plain(j.Ended(), maxTitle))
 	switch j.Result.Outcome {
 	case checks.OutcomePassed:
 		if j.Result.Reused != nil {
 			return "♻️ passed before"
 		}
-		return "✅ passed"
+		return "✅ " + cmp.Or(ended, "passed")
 	case checks.OutcomeFailed:
-		return "❌ failed"
+		return "❌ " + cmp.Or(ended, "failed")
 	case checks.OutcomeTimedOut:
 		return "⌛ timed out"
 	case checks.OutcomeErrored:
-		return "⚠️ not run: our fault"
+		return "⚠️ not run: " + cmp.Or(ended, "our fault")
 	case checks.OutcomeHeldBack:
 		return "⏸️ not run: " + j.Result.Blame + " did not pass"
 	case checks.OutcomeSkipped:
@@ -108,7 +126,7 @@ func word(j checks.Job) string {
 	case checks.OutcomeNeutral:
 		return "⚪ not run here"
 	}
-	return "🚫 cancelled"
+	return "🚫 " + cmp.Or(ended, "cancelled")
 }
 
 // command is what tests a package, for a reader.

@@ -17,7 +17,7 @@ func (s *Sandbox) imageOf(asked string) (reference.Named, error) {
 	}
 	ref, err := reference.ParseDockerRef(name)
 	if err != nil {
-		return nil, checks.Errorf(checks.KindConfig, err,
+		return nil, checks.Causef(checks.CauseImageName, err,
 			"%q is not the name of an image. Correct `image` in %s, or runner.image of the server.", short(name), checks.ManifestFile)
 	}
 	if asked == "" || s.o.Images == nil {
@@ -31,7 +31,7 @@ func (s *Sandbox) imageOf(asked string) (reference.Named, error) {
 			return ref, nil
 		}
 	}
-	return nil, checks.Errorf(checks.KindConfig, nil,
+	return nil, checks.Causef(checks.CauseImageRefused, nil,
 		"The image %s is not allowed on this server: nothing in runner.images of its configuration matches it. Name another `image` in %s, or have the server's operator add it there.",
 		short(reference.FamiliarString(ref)), checks.ManifestFile)
 }

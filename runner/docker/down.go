@@ -34,7 +34,7 @@ func (s *Sandbox) wentDown(ctx context.Context, h *holder) error {
 	seen, err := engine.ContainerInspect(ctx, h.id)
 	switch {
 	case cerrdefs.IsNotFound(err) || err == nil && !seen.State.Running:
-		return checks.Errorf(checks.KindUnavailable, err, "The Docker engine was stopped or restarted while the job ran.")
+		return checks.Causef(checks.CauseEngineLost, err, "The Docker engine was stopped or restarted while the job ran.")
 	case err != nil:
 		return fault(err, "inspect network holder")
 	}

@@ -27,16 +27,16 @@ func fault(err error, verb string) error {
 	case errors.Is(err, context.Canceled):
 		return err
 	case strings.Contains(text, "permission denied while trying to connect"):
-		return checks.Errorf(checks.KindUnavailable, err, "The server may not use the Docker engine. Run it as root, or as a member of the group docker.")
+		return checks.Causef(checks.CauseEngineLost, err, "The server may not use the Docker engine. Run it as root, or as a member of the group docker.")
 	case unreachable(err):
-		return checks.Errorf(checks.KindUnavailable, err, "The Docker engine does not answer. Start it, or check DOCKER_HOST.")
+		return checks.Causef(checks.CauseEngineLost, err, "The Docker engine does not answer. Start it, or check DOCKER_HOST.")
 	case errors.Is(err, syscall.ENOSPC) || strings.Contains(text, "no space left on device"):
-		return checks.Errorf(checks.KindConfig, err, "The disk of the server or of the Docker engine is full. Free some space; `docker system df` shows what the engine holds.")
+		return checks.Causef(checks.CauseDiskFull, err, "The disk of the server or of the Docker engine is full. Its operator has to free some space; `docker system df` shows what the engine holds.")
 	case strings.Contains(text, "while mounting volume") || strings.Contains(text, "failed to mount local volume"):
-		return checks.Errorf(checks.KindConfig, err,
+		return checks.Causef(checks.CauseMount, err,
 			"The Docker engine could not mount the job's files. data_dir must be on a disk (ext4, xfs or btrfs) of the machine that the engine runs on, at the same path for both.")
 	}
-	return checks.Errorf(checks.KindInternal, err, "The Docker engine refused to run the job. The server's log holds its words.")
+	return checks.Causef(checks.CauseEngine, err, "The Docker engine refused to run the job. The server's log holds its words, for the operator.")
 }
 
 func unreachable(err error) bool {

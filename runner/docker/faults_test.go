@@ -24,6 +24,13 @@ func wantKind(t *testing.T, err error, kind checks.Kind, words ...string) {
 	contains(t, checks.PublicText(err, ""), words...)
 }
 
+func wantCause(t *testing.T, err error, want checks.Cause) {
+	t.Helper()
+	if got := checks.CauseOf(err); got != want {
+		t.Errorf("the cause of %v is %q, want %q", err, got, want)
+	}
+}
+
 func TestEngineDown(t *testing.T) {
 	s, err := docker.New(t.Context(), docker.Options{
 		Instance: "down", WorkDir: filepath.Join(t.TempDir(), "work"), Host: "unix://" + filepath.Join(t.TempDir(), "no.sock"),
@@ -36,6 +43,7 @@ func TestEngineDown(t *testing.T) {
 	wantKind(t, s.Ready(t.Context()), checks.KindUnavailable, "does not answer")
 	_, err = s.Run(t.Context(), b.task("true"), newOutput())
 	wantKind(t, err, checks.KindUnavailable, "does not answer")
+	wantCause(t, err, checks.CauseEngineLost)
 	wantKind(t, s.Reap(t.Context()), checks.KindUnavailable, "does not answer")
 }
 
@@ -86,6 +94,7 @@ func TestImageWithoutShell(t *testing.T) {
 	task.Image = name
 	_, err = b.Run(t.Context(), task, newOutput())
 	wantKind(t, err, checks.KindConfig, "cannot run a shell")
+	wantCause(t, err, checks.CauseImageShell)
 }
 
 func TestPathsThatCannotBeMounted(t *testing.T) {

@@ -91,10 +91,10 @@ func (s *Sandbox) restore(ctx context.Context, t runner.Task, ref reference.Name
 func missing(ref reference.Named, policy string) error {
 	name := short(reference.FamiliarString(ref))
 	if policy == PullNever {
-		return checks.Errorf(checks.KindConfig, nil,
+		return checks.Causef(checks.CauseImageMissing, nil,
 			"The image %s is not on the Docker engine, and runner.pull of the server is `never`. Have its operator load it with `docker load` or `docker pull`.", name)
 	}
-	return checks.Errorf(checks.KindConfig, nil, "The image %s was removed from the Docker engine while its run went on. Start the run again.", name)
+	return checks.Causef(checks.CauseImageRemoved, nil, "The image %s was removed from the Docker engine while its run went on. Start the run again.", name)
 }
 
 // pinned is the image of key, which is fresh when none is known yet and fresh

@@ -108,16 +108,17 @@ func TestPull(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name, image, words string
+		cause              checks.Cause
 		change             func(*docker.Options)
 	}{
-		{"no login", name, "wants a login for the image " + name, func(*docker.Options) {}},
-		{"wrong password", name, "refused the image " + name + ": the server's credentials for it are wrong", login("ci", "wrong-"+password)},
-		{"no such tag", proxy.Host + "/acme/ci:none", "does not exist at " + proxy.Host, login("ci", password)},
-		{"no such name", proxy.Host + "/acme/none", "does not exist at " + proxy.Host, login("ci", password)},
-		{"no registry", "127.0.0.1:1/acme/ci", "cannot reach the registry 127.0.0.1:1", func(*docker.Options) {}},
-		{"never", name, "runner.pull of the server is `never`", func(o *docker.Options) { o.Pull = docker.PullNever }},
-		{"not allowed", name, "is not allowed on this server: nothing in runner.images", func(o *docker.Options) { o.Images = []string{"golang", "acme/*"} }},
-		{"unreadable credentials", "127.0.0.1:1/acme/ci", "The credentials for pulls from 127.0.0.1:1 cannot be read", login("ci", password)},
+		{"no login", name, "wants a login for the image " + name, checks.CauseImageLogin, func(*docker.Options) {}},
+		{"wrong password", name, "refused the image " + name + ": the server's credentials for it are wrong", checks.CauseImageLogin, login("ci", "wrong-"+password)},
+		{"no such tag", proxy.Host + "/acme/ci:none", "does not exist at " + proxy.Host, checks.CauseImageUnknown, login("ci", password)},
+		{"no such name", proxy.Host + "/acme/none", "does not exist at " + proxy.Host, checks.CauseImageUnknown, login("ci", password)},
+		{"no registry", "127.0.0.1:1/acme/ci", "cannot reach the registry 127.0.0.1:1", checks.CauseImageUnpullable, func(*docker.Options) {}},
+		{"never", name, "runner.pull of the server is `never`", checks.CauseImageMissing, func(o *docker.Options) { o.Pull = docker.PullNever }},
+		{"not allowed", name, "is not allowed on this server: nothing in runner.images", checks.CauseImageRefused, func(o *docker.Options) { o.Images = []string{"golang", "acme/*"} }},
+		{"unreadable credentials", "127.0.0.1:1/acme/ci", "The credentials for pulls from 127.0.0.1:1 cannot be read", checks.CauseImageLogin, login("ci", password)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			gone()
@@ -127,6 +128,7 @@ func TestPull(t *testing.T) {
 			out := newOutput()
 			_, err := b.Run(t.Context(), task, out)
 			wantKind(t, err, checks.KindConfig, c.words)
+			wantCause(t, err, c.cause)
 			if strings.Contains(err.Error()+checks.PublicText(err, "")+out.String(), password) {
 				t.Errorf("the password shows: %v", err)
 			}

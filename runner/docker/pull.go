@@ -109,7 +109,7 @@ func (s *Sandbox) fetch(ctx context.Context, ref reference.Named, p *pulling) er
 		host := reference.Domain(ref)
 		user, secret, err := s.o.Credentials(host)
 		if err != nil {
-			return checks.Errorf(checks.KindConfig, err, "The credentials for pulls from %s cannot be read. The server's operator has to mend them.", host)
+			return checks.Causef(checks.CauseImageLogin, err, "The credentials for pulls from %s cannot be read. The server's operator has to mend them.", host)
 		}
 		if password = secret; user != "" {
 			if o.RegistryAuth, err = registry.EncodeAuthConfig(registry.AuthConfig{Username: user, Password: password, ServerAddress: host}); err != nil {
@@ -215,20 +215,20 @@ func pullFault(ref reference.Named, err error, login bool, password string) erro
 	case client.IsErrConnectionFailed(err), has("no space left on device"):
 		return fault(err, "pull image")
 	case strings.HasPrefix(name, "loktar/base"):
-		return checks.Errorf(checks.KindConfig, err, "The image %s is not on the Docker engine. Make it with `make image`, or name another in runner.image.", name)
+		return checks.Causef(checks.CauseImageMissing, err, "The image %s is not on the Docker engine. Make it with `make image`, or name another in runner.image.", name)
 	case has("unauthorized", "no basic auth credentials", "access to the resource is denied", "403 Forbidden", "incorrect username or password"):
 		if login {
-			return checks.Errorf(checks.KindConfig, err, "The registry %s refused the image %s: the server's credentials for it are wrong, or do not allow it. Its operator corrects the registry of type `pull` for it in `registries`.", host, name)
+			return checks.Causef(checks.CauseImageLogin, err, "The registry %s refused the image %s: the server's credentials for it are wrong, or do not allow it. Its operator corrects the registry of type `pull` for it in `registries`.", host, name)
 		}
-		return checks.Errorf(checks.KindConfig, err, "The registry %s wants a login for the image %s, and the server has none. Its operator adds a registry of type `pull` for it to `registries`.", host, name)
+		return checks.Causef(checks.CauseImageLogin, err, "The registry %s wants a login for the image %s, and the server has none. Its operator adds a registry of type `pull` for it to `registries`.", host, name)
 	case has("pull access denied"):
-		return checks.Errorf(checks.KindConfig, err, "The image %s does not exist at %s, or needs a login that the server does not have. Correct `image` in %s, or have the server's operator add a registry of type `pull` to `registries`.", name, host, checks.ManifestFile)
+		return checks.Causef(checks.CauseImageUnknown, err, "The image %s does not exist at %s, or needs a login that the server does not have. Correct `image` in %s, or have the server's operator add a registry of type `pull` to `registries`.", name, host, checks.ManifestFile)
 	case cerrdefs.IsNotFound(err), has("manifest unknown", "name unknown", "not found: "):
-		return checks.Errorf(checks.KindConfig, err, "The image %s does not exist at %s. Correct `image` in %s, or runner.image of the server.", name, host, checks.ManifestFile)
+		return checks.Causef(checks.CauseImageUnknown, err, "The image %s does not exist at %s. Correct `image` in %s, or runner.image of the server.", name, host, checks.ManifestFile)
 	case has("toomanyrequests", "Too Many Requests"):
-		return checks.Errorf(checks.KindConfig, err, "The registry %s takes no more pulls for now, so the image %s could not be pulled. Wait, or have the server's operator add credentials: a registry of type `pull` in `registries`.", host, name)
+		return checks.Causef(checks.CauseImageUnpullable, err, "The registry %s takes no more pulls for now, so the image %s could not be pulled. Wait, or have the server's operator add credentials: a registry of type `pull` in `registries`.", host, name)
 	case has("dial tcp", "no such host", "timeout", "connection re", "EOF", "TLS", "x509", "server gave HTTP response", "proxyconnect", "network is unreachable"):
-		return checks.Errorf(checks.KindConfig, err, "The image %s could not be pulled: the Docker engine cannot reach the registry %s. Check the name, and the way there from the engine's machine.", name, host)
+		return checks.Causef(checks.CauseImageUnpullable, err, "The image %s could not be pulled: the Docker engine cannot reach the registry %s. Check the name, and the way there from the engine's machine.", name, host)
 	}
-	return checks.Errorf(checks.KindConfig, err, "The image %s could not be pulled from %s. The server's log holds the engine's words.", name, host)
+	return checks.Causef(checks.CauseImageUnpullable, err, "The image %s could not be pulled from %s. The server's log holds the engine's words.", name, host)
 }

@@ -258,7 +258,10 @@ func (s *Sandbox) start(ctx context.Context, j *job, id string) error {
 	err := s.engine.ContainerStart(ctx, id, container.StartOptions{})
 	if cerrdefs.IsNotFound(err) && strings.Contains(err.Error(), "network") {
 		s.lostNetwork(j.network)
-		return checks.Errorf(checks.KindUnavailable, err, "The network for jobs was removed from the Docker engine meanwhile. It is made anew.")
+		return checks.Causef(checks.CauseEngineLost, err, "The network for jobs was removed from the Docker engine meanwhile. It is made anew.")
+	}
+	if err != nil && (strings.Contains(err.Error(), "exec format error") || strings.Contains(err.Error(), `exec: "/bin/sh"`)) {
+		return s.noShell(ctx, j)
 	}
 	return fault(err, "start container")
 }
@@ -284,14 +287,14 @@ func (s *Sandbox) account(ctx context.Context, w *watch, code int) (exit runner.
 	seen, err := s.engine.ContainerInspect(ctx, w.id)
 	inspected()
 	if cerrdefs.IsNotFound(err) || err == nil && (seen.State.Status == container.StateRemoving || seen.State.Dead) {
-		return exit, checks.Errorf(checks.KindUnavailable, err, "Somebody removed the job's container from the Docker engine.")
+		return exit, checks.Causef(checks.CauseEngineLost, err, "Somebody removed the job's container from the Docker engine.")
 	}
 	if err != nil {
 		return exit, fault(err, "inspect container")
 	}
 	shell, step, clean, stepsCode := w.progress.now()
 	if shell == 0 && (code == 126 || code == 127) && !w.stopping() {
-		return exit, checks.Errorf(checks.KindConfig, nil, "The image %s cannot run a shell. Use one that has /bin/sh.", short(reference.FamiliarString(w.job.ref)))
+		return exit, s.noShell(ctx, w.job)
 	}
 	if clean > 0 {
 		code = stepsCode

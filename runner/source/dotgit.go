@@ -124,7 +124,7 @@ func noCommit(repo checks.Repo) error {
 // diskErr is diskFault for an error of the system.
 func diskErr(err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EROFS) {
-		return checks.Errorf(checks.KindConfig, err, "The disk of the server is full or cannot be written. Its operator has to make room.")
+		return checks.Causef(checks.CauseDiskFull, err, "The disk of the server is full or cannot be written. Its operator has to make room.")
 	}
 	return err
 }

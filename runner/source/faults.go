@@ -72,7 +72,7 @@ func broken(err error) bool {
 // diskFault tells of a full disk as such.
 func diskFault(err error) error {
 	if faultOf(err) == faultDisk {
-		return checks.Errorf(checks.KindConfig, err, "The disk of the server is full or cannot be written. Its operator has to make room.")
+		return checks.Causef(checks.CauseDiskFull, err, "The disk of the server is full or cannot be written. Its operator has to make room.")
 	}
 	return err
 }

@@ -245,7 +245,7 @@ func (r *room) limit(repo checks.Repo) (bytes int64, why error) {
 	}
 	if o.MinFree > 0 {
 		if spare := max(r.free()-o.MinFree, 1<<20); bytes == 0 || spare < bytes {
-			bytes, why = spare, checks.Errorf(checks.KindConfig, nil,
+			bytes, why = spare, checks.Causef(checks.CauseDiskFull, nil,
 				"The disk of the server has too little room to fetch %s: git.min_free (%s) is to stay free. Its operator has to make room.", repo.FullName(), units.BytesSize(float64(o.MinFree)))
 		}
 	}
