@@ -283,11 +283,14 @@ func (r *Reporter) delivered(s sent, now time.Time) {
 	delete(r.waits, key)
 	delete(r.doubted, key)
 	delete(r.failures, e.installation)
-	r.said[key] = s.said
+	// What came while it was sent says the same if it has the same hash. What
+	// comes later is sent in any case: somebody may have pressed a button of
+	// GitHub's that only a write brings back.
+	r.said[key], r.stale = s.said, true
 	if newer := r.known[key]; newer != nil {
 		newer.row.CheckRunID = s.id
 		if newer.rank == rankFirst {
-			newer.rank, r.stale = rankProgress, true
+			newer.rank = rankProgress
 		}
 	}
 	open := r.open[e.installation]
