@@ -25,6 +25,7 @@ var arrows = []struct {
 	{"checks/graph", []string{"checks"}, "the affected set is pure"},
 	{"checks/keys", []string{"checks", "checks/graph"}, "a package's key is pure: what it needs of git is given to it"},
 	{"checks/plan", []string{"checks", "checks/graph", "checks/markdown"}, "planning is pure: what it needs is given to it"},
+	{"checks/annotate", []string{"checks"}, "reading what tools wrote is pure: the files of the tree are asked for"},
 	{"checks/command", []string{"checks", "checks/markdown"}, "commands and their answers are pure"},
 	{"checks/engine", []string{"checks", "checks/command", "checks/plan", "checks/markdown"}, "the engine declares what it needs of store, source and runner"},
 	{"checks/report", []string{"checks", "checks/markdown"}, "reporting declares what it needs of store and sink"},

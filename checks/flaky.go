@@ -2,6 +2,7 @@ package checks
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 )
@@ -75,7 +76,7 @@ func Observe(all []TestHistory, seen SeenTests, now TestOutcome) (changed []Test
 		}
 	}
 	if n := len(byName) - MaxHistories; n > 0 {
-		for _, h := range slices.SortedFunc(mapValues(byName), func(a, b TestHistory) int {
+		for _, h := range slices.SortedFunc(maps.Values(byName), func(a, b TestHistory) int {
 			return cmp.Or(a.lastRed().Compare(b.lastRed()), cmp.Compare(a.Name, b.Name))
 		})[:n] {
 			byName[h.Name] = TestHistory{Name: h.Name}
@@ -91,16 +92,6 @@ func Observe(all []TestHistory, seen SeenTests, now TestOutcome) (changed []Test
 	}
 	slices.SortFunc(changed, func(a, b TestHistory) int { return cmp.Compare(a.Name, b.Name) })
 	return changed
-}
-
-func mapValues(m map[string]TestHistory) func(func(TestHistory) bool) {
-	return func(yield func(TestHistory) bool) {
-		for _, v := range m {
-			if !yield(v) {
-				return
-			}
-		}
-	}
 }
 
 func (h TestHistory) with(name string, o TestOutcome) TestHistory {
@@ -155,10 +146,11 @@ func (h TestHistory) both(inputs string) []TestOutcome {
 		return nil
 	}
 	// Of the many, those that show both.
-	last := at[max(0, len(at)-maxFlakyHistory):]
-	for _, o := range slices.Backward(at) {
-		if o.Red != last[len(last)-1].Red {
-			if o.At.Before(last[0].At) {
+	start := max(0, len(at)-maxFlakyHistory)
+	last := at[start:]
+	for i, o := range slices.Backward(at) {
+		if o.Red != at[len(at)-1].Red {
+			if i < start {
 				last = append([]TestOutcome{o}, last[1:]...)
 			}
 			break

@@ -7,11 +7,12 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"strings"
 	"testing"
 	"time"
 )
 
-// BenchmarkReport reads reports of 8 MB, each beside what the standard library
+// BenchmarkReport reads reports and logs of 8 MB, each beside what the standard library
 // takes to part the same into its words, or its lines. "x-floor" is how many
 // times as long that is.
 func BenchmarkReport(b *testing.B) {
@@ -21,10 +22,12 @@ func BenchmarkReport(b *testing.B) {
 		data  io.Reader
 		floor func(io.Reader) error
 	}{
-		{"junit", repeat("<testsuite>", caseXML, "</testsuite>", size), xmlWords},
+		{"junit", repeat("<testsuite>", greenXML, "</testsuite>", size), xmlWords},
+		{"junit-red", repeat("<testsuite>", caseXML, "</testsuite>", size), xmlWords},
 		{"gotest", repeat("", goLines, "", size), jsonValues},
 		{"sarif", repeat(`{"runs":[{"results":[`, sarifLine, "{}]}]}", size), jsonValues},
-		{"lines", repeat("", "gcc -c x.c\nlib.go:3:1: undefined: x\nok  \texample.com/x\t0.1s\nplain words: nothing of note 12:30\n", "", size), onlyLines},
+		{"log", repeat("", "gcc -O2 -c x.c -o x.o\nok  \texample.com/x\t0.1s\nplain words: nothing of note 12:30\n\n    at some place with words\n", "", size), onlyLines},
+		{"log-red", repeat("", "gcc -c x.c\nlib.go:3:1: undefined: x\nok  \texample.com/x\t0.1s\nplain words: nothing of note 12:30\n", "", size), onlyLines},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
 			data, err := io.ReadAll(bench.data)
@@ -36,7 +39,13 @@ func BenchmarkReport(b *testing.B) {
 			for b.Loop() {
 				began := time.Now()
 				c := collector("golib")
-				c.Report("r", bytes.NewReader(data))
+				if strings.HasPrefix(bench.name, "log") {
+					for line := range bytes.Lines(data) {
+						c.Line(line)
+					}
+				} else {
+					c.Report("r", bytes.NewReader(data))
+				}
 				took += time.Since(began)
 				b.StopTimer()
 				began = time.Now()
@@ -50,6 +59,8 @@ func BenchmarkReport(b *testing.B) {
 		})
 	}
 }
+
+const greenXML = `<testcase classname="com.acme.PetTest" name="legs" time="0.031"/>` + "\n"
 
 func xmlWords(r io.Reader) error {
 	d := xml.NewDecoder(r)

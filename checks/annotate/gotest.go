@@ -136,16 +136,16 @@ func (p *places) goPlace(pkg, text string) (at place, from int) {
 		if panicked != (line[0] == '\t') {
 			continue
 		}
-		for _, f := range frames(line) {
-			found := p.goFile(pkg, f)
-			switch {
-			case found.path == "":
-			case panicked:
-				return found, strings.Index(text, "panic: ")
-			default:
-				at, from = found, begin
-			}
-			break
+		named := frames(line)
+		if len(named) == 0 {
+			continue
+		}
+		switch found := p.goFile(pkg, named[0]); {
+		case found.path == "":
+		case panicked:
+			return found, strings.Index(text, "panic: ")
+		default:
+			at, from = found, begin
 		}
 	}
 	return at, from
