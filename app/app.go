@@ -78,8 +78,12 @@ func (s *Server) open(ctx context.Context, version string) (err error) {
 		return err
 	}
 	s.hub = hub
-	if s.source, err = openSource(cfg, hub); err != nil {
+	sandbox, err := openSandbox(ctx, cfg, s.store, log)
+	if err != nil {
 		return err
+	}
+	if s.source, err = openSource(cfg, hub, sandbox.AllLeft()); err != nil {
+		return errors.Join(err, sandbox.Engine().Close())
 	}
 	if s.kept, err = openArtifacts(ctx, cfg, s.store, log); err != nil {
 		return err
@@ -88,9 +92,7 @@ func (s *Server) open(ctx context.Context, version string) (err error) {
 		return err
 	}
 	inferrer := infer.New()
-	if s.jobs, err = openJobs(ctx, cfg, s.store, s.source, s.kept.keep, inferrer, log); err != nil {
-		return err
-	}
+	s.jobs = openJobs(cfg, sandbox, s.source, s.kept.keep, inferrer, log)
 	if s.jobs.release, err = openReleases(cfg, s.store, s.jobs.Runner, log); err != nil {
 		return err
 	}
@@ -140,7 +142,7 @@ func (s *Server) Run(ctx context.Context) error {
 		return nil
 	})
 	group.Go(func() error {
-		s.jobs.tidy(ctx)
+		s.jobs.await(ctx)
 		return nil
 	})
 	group.Go(func() error {

@@ -14,6 +14,7 @@ import (
 	"github.com/dudesons/loktar/checks"
 	"github.com/dudesons/loktar/configs"
 	"github.com/dudesons/loktar/configs/manifest/infer"
+	"github.com/dudesons/loktar/runner"
 	"github.com/dudesons/loktar/runner/source"
 )
 
@@ -31,8 +32,13 @@ func openHub(cfg configs.Config, left func(installation int64, left int, reset t
 }
 
 // openSource is the git side, which reaches repositories as the App.
-func openSource(cfg configs.Config, hub *github.App) (*source.Source, error) {
+func openSource(cfg configs.Config, hub *github.App, left []runner.Left) (*source.Source, error) {
+	var trees []string
+	for _, l := range left {
+		trees = append(trees, l.Tree)
+	}
 	return source.New(source.Options{
+		Left:  trees,
 		Dir:   filepath.Join(cfg.DataDir, "git"),
 		URL:   func(r checks.Repo) string { return cfg.GitURL(r.Owner, r.Name) },
 		Token: hub.CloneToken, MaxSize: cfg.Git.MaxSize.Bytes(), MinFree: cfg.Git.MinFree.Bytes(),

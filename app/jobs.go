@@ -30,8 +30,10 @@ type jobs struct {
 	reaped bool
 }
 
-func openJobs(ctx context.Context, cfg configs.Config, kept *store.Store, src *source.Source, keep runner.Keep, i *infer.Inferrer, log zerolog.Logger) (*jobs, error) {
-	sandbox, err := docker.New(log.WithContext(ctx), docker.Options{
+// openSandbox opens the sandbox with what an earlier process left of the jobs
+// that the store has as running.
+func openSandbox(ctx context.Context, cfg configs.Config, kept *store.Store, log zerolog.Logger) (*docker.Sandbox, error) {
+	return docker.New(log.WithContext(ctx), docker.Options{
 		Instance:  kept.InstanceID(),
 		WorkDir:   filepath.Join(cfg.DataDir, "work"),
 		Image:     cfg.Runner.Image,
@@ -44,19 +46,33 @@ func openJobs(ctx context.Context, cfg configs.Config, kept *store.Store, src *s
 			return user, password.Reveal(), err
 		},
 		Recorded:   func(run, image string) string { return recorded(kept, run, image) },
+		Wanted:     func(left runner.Left) bool { return wanted(kept, left, log) },
+		Log:        cfg.Runner.Log.Bytes(),
 		NoFirewall: cfg.Runner.Firewall == "off",
 		Reach:      cfg.Runner.Reachable(),
 	})
+}
+
+// wanted reports whether the attempt that left something is one that the store
+// still waits for.
+func wanted(kept *store.Store, left runner.Left, log zerolog.Logger) bool {
+	job, err := kept.Job(left.Job)
 	if err != nil {
-		return nil, err
+		log.Warn().Err(err).Str("job", left.Job.String()).Msg("a job that an earlier process left is not known")
+		return false
 	}
+	return job.State == checks.StateRunning && job.Doomed == "" && job.Attempt == left.Attempt
+}
+
+func openJobs(cfg configs.Config, sandbox *docker.Sandbox, src *source.Source, keep runner.Keep, i *infer.Inferrer, log zerolog.Logger) *jobs {
+	spaces := newWorkspaces(src, i)
 	j := &jobs{sandbox: sandbox, logDir: filepath.Join(cfg.DataDir, "logs"), log: log}
 	j.Runner = runner.New(runner.Options{
-		Sandbox: sandbox, Workspaces: newWorkspaces(src, i), LogDir: j.logDir, Slots: cfg.Runner.Slots,
+		Sandbox: sandbox, Workspaces: spaces, Again: spaces.again, LogDir: j.logDir, Slots: cfg.Runner.Slots,
 		LogLimit: cfg.Runner.Log.Bytes(),
 		Keep:     keep, MaxKept: cfg.Artifacts.MaxSize.Bytes(),
 	})
-	return j, nil
+	return j
 }
 
 // recorded is the digest that an earlier job of the run has for the image, by
@@ -98,20 +114,30 @@ func (j *jobs) Ready(ctx context.Context) error {
 	return nil
 }
 
-// tidy removes what an earlier process left at the engine, also when no job
-// asks for it: it tries until that is done, or ctx is.
-func (j *jobs) tidy(ctx context.Context) {
+// await removes what an earlier process left at the engine, also when no job
+// asks for it. It tries until jobs can be started, and reports whether they can
+// or ctx is done.
+func (j *jobs) await(ctx context.Context) bool {
 	for wait := time.Second; j.Ready(ctx) != nil; wait = min(2*wait, 30*time.Second) {
 		select {
 		case <-ctx.Done():
-			return
+			return false
 		case <-time.After(wait):
 		}
 	}
+	return true
 }
 
 // Run waits for no engine: while one is missing the job is to be tried again.
+// What an earlier process left waits for it: only then it can be told whether
+// it goes on.
 func (j *jobs) Run(ctx context.Context, run checks.Run, job checks.Job) (checks.Result, error) {
+	if j.Left(job) {
+		defer j.Abandon(job)
+		if !j.await(ctx) {
+			return checks.Result{Outcome: checks.OutcomeCancelled}, nil
+		}
+	}
 	if job.Package.TestType != checks.TestNone || job.Release != nil {
 		if err := j.Ready(ctx); err != nil {
 			return checks.Result{}, err

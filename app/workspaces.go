@@ -37,6 +37,15 @@ func (w workspaces) Lease(ctx context.Context, run checks.Run, job checks.Job) (
 	return w.lease(ctx, run, job)
 }
 
+// again leases the worktree once more that an earlier process had leased.
+func (w workspaces) again(left runner.Left) (runner.Workspace, error) {
+	lease, err := w.source.LeaseLeft(left.Tree)
+	if err != nil {
+		return runner.Workspace{}, err
+	}
+	return runner.Workspace{Release: lease.Release}, nil
+}
+
 func (w workspaces) lease(ctx context.Context, run checks.Run, job checks.Job) (space runner.Workspace, err error) {
 	lease, err := w.source.Lease(ctx, run.Repo, run.Tree)
 	if err != nil {

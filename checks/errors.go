@@ -29,6 +29,9 @@ const (
 	// KindMoved: the repository has another name by now. The event that tells
 	// of it may still be on its way.
 	KindMoved
+	// KindLost: what was begun is gone, through no fault of the one who asks.
+	// The same is to be begun anew, and can be at once.
+	KindLost
 )
 
 func (k Kind) String() string {
@@ -45,6 +48,8 @@ func (k Kind) String() string {
 		return "away"
 	case KindMoved:
 		return "moved"
+	case KindLost:
+		return "lost"
 	}
 	return "internal"
 }

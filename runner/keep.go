@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"io/fs"
 
@@ -33,6 +34,7 @@ func (r *Runner) keep(run checks.Run, job checks.Job, t *Task, log *Log) *keepin
 	if reports, err := newGlobs(p.Reports); err == nil {
 		isReport = reports.match
 	}
+	t.Save, t.Load = k.save, k.load
 	t.Artifacts = &Artifacts{
 		Globs: append(append([]string(nil), p.Reports...), p.Artifacts...), MaxBytes: r.o.MaxKept, Lenient: true, First: isReport,
 		Collect: func(ctx context.Context, name string, size int64, _ fs.FileMode, open func() (io.ReadCloser, error)) error {
@@ -63,6 +65,21 @@ func (r *Runner) keep(run checks.Run, job checks.Job, t *Task, log *Log) *keepin
 		},
 	}
 	return k
+}
+
+// taken is what keeping knows, for another process.
+type taken struct {
+	Kept    []checks.Artifact `json:"kept,omitempty"`
+	Refusal string            `json:"refusal,omitempty"`
+}
+
+func (k *keeping) save() ([]byte, error) { return json.Marshal(taken{k.kept, k.refusal}) }
+
+func (k *keeping) load(saved []byte) error {
+	var t taken
+	err := json.Unmarshal(saved, &t)
+	k.kept, k.refusal = t.Kept, t.Refusal
+	return err
 }
 
 // noted is r with what was kept.

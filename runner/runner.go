@@ -15,6 +15,10 @@ import (
 type Options struct {
 	Sandbox    Sandbox
 	Workspaces Workspaces
+	// Again gives the files once more that an earlier process had leased for
+	// what it left of a job; they are given back as those of Workspaces. Nil
+	// has nothing resumed.
+	Again func(left Left) (Workspace, error)
 	// LogDir is the folder beneath which LogPath places logs.
 	LogDir string
 	// Slots is how many jobs run at once; 0 means as many as there are CPUs.
@@ -94,14 +98,11 @@ func (r *Runner) logged(ctx context.Context, run checks.Run, job checks.Job, do 
 	if err != nil {
 		return checks.Result{}, err
 	}
-	log, err := OpenLog(path, r.o.LogLimit)
+	log, started, err := r.openLog(path, job)
 	if err != nil {
+		r.Abandon(job)
 		return checks.Result{}, logFault(err)
 	}
-	if job.Attempt > 1 {
-		log.Heading(attemptText(job.Attempt))
-	}
-	started := time.Now()
 	result, err := do(log)
 	result.Detail, err = log.masked(result.Detail), maskedError(log, err)
 	log.end(ending(result, err, time.Since(started)))
@@ -114,10 +115,35 @@ func (r *Runner) logged(ctx context.Context, run checks.Run, job checks.Job, do 
 	return result, nil
 }
 
+// openLog opens the log of an attempt that begins, or that goes on.
+func (r *Runner) openLog(path string, job checks.Job) (log *Log, started time.Time, err error) {
+	if r.Left(job) {
+		log, err = ResumeLog(path, r.o.LogLimit, job.Attempt)
+		return log, job.Started, err
+	}
+	if log, err = OpenLog(path, r.o.LogLimit); err == nil && job.Attempt > 1 {
+		log.Heading(attemptText(job.Attempt))
+	}
+	return log, time.Now(), err
+}
+
+// space is the files of a job, and how the sandbox runs it.
+func (r *Runner) space(ctx context.Context, run checks.Run, job checks.Job) (Workspace, func(context.Context, Task, Output) (Exit, error), error) {
+	left, ok := r.left(job)
+	if !ok {
+		space, err := r.o.Workspaces.Lease(ctx, run, job)
+		return space, r.o.Sandbox.Run, err
+	}
+	space, err := r.o.Again(left)
+	space.Dir, space.Hidden, space.Git = left.Tree, left.Hidden, left.Git
+	return space, r.o.Sandbox.(Resumer).Resume, err
+}
+
 // onLease has the sandbox run the task that taskOn makes for the leased files.
 // idle is the result of a task that has nothing to do.
 func (r *Runner) onLease(ctx context.Context, run checks.Run, job checks.Job, log *Log, idle checks.Result, taskOn func(dir string) Task) (checks.Result, error) {
-	space, err := r.o.Workspaces.Lease(ctx, run, job)
+	defer r.Abandon(job) // of what was resumed nothing is left
+	space, carryOut, err := r.space(ctx, run, job)
 	if err != nil {
 		if ctx.Err() != nil {
 			return cancelled(), nil
@@ -153,7 +179,7 @@ func (r *Runner) onLease(ctx context.Context, run checks.Run, job checks.Job, lo
 		case <-bounded.Done():
 		}
 	}()
-	exit, err := r.o.Sandbox.Run(bounded, t, log)
+	exit, err := carryOut(bounded, t, log)
 	if errors.Is(context.Cause(bounded), errLogFull) && (exit.Cancelled || errors.Is(err, context.Canceled)) {
 		exit.Cancelled, exit.Cause, err = false, checks.CauseLogLimit, nil
 		exit.Exceeded = fmt.Sprintf("The job printed more than the %s that the server keeps of a log, and was ended. Have it print less, or the server's operator raise runner.log.", bytesText(log.limit))

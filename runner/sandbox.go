@@ -54,6 +54,8 @@ type Sandbox interface {
 // Task is a job in the terms of a Sandbox.
 type Task struct {
 	Job checks.JobID
+	// Attempt of the job, from 1.
+	Attempt int
 	// Tree is the folder with the repository's files. It is never written to.
 	Tree string
 	// Hidden are paths of Tree that are not there for the task, nor is what is
@@ -90,6 +92,10 @@ type Task struct {
 	// FolderBytes bounds the folder where it has to be copied for that; 0
 	// means DefaultArtifactBytes.
 	FolderBytes int64
+	// Save, when set, tells what Artifacts.Collect and Folder took, once all
+	// was taken, so that another process can be told by Load: see Resumer.
+	Save func() ([]byte, error)
+	Load func(saved []byte) error
 	// Timeout bounds Steps together, and Folder with them; zero means no bound.
 	Timeout   time.Duration
 	Network   bool

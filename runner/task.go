@@ -29,7 +29,7 @@ var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 func taskOf(run checks.Run, job checks.Job) Task {
 	p := job.Package
 	t := Task{
-		Job: job.ID(), Dir: p.Dir, Image: p.Image, Env: envOf(run, job),
+		Job: job.ID(), Attempt: job.Attempt, Dir: p.Dir, Image: p.Image, Env: envOf(run, job),
 		Timeout: p.Timeout, Network: p.Network, Resources: p.Resources,
 	}
 	switch p.TestType {

@@ -66,6 +66,10 @@ type Runner interface {
 	// RetryAfter() time.Duration in its chain says.
 	// Cancelling ctx ends the attempt early.
 	Run(ctx context.Context, run checks.Run, job checks.Job) (checks.Result, error)
+	// Left reports whether an earlier process left something of the attempt
+	// that job is in, so that Run goes on with it. An error of kind
+	// checks.KindLost says that this could not be: the job is to be run anew.
+	Left(job checks.Job) bool
 	// Ready is nil when jobs can be started now.
 	Ready(ctx context.Context) error
 }
@@ -191,7 +195,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	// The jobs outlive ctx by the time of the drain.
 	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stop(nil)
-	if err := e.recover(ctx); err != nil {
+	if err := e.recover(ctx, work); err != nil {
 		return fmt.Errorf("recover runs: %w", err)
 	}
 	timer := time.NewTimer(0)

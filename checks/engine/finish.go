@@ -82,6 +82,9 @@ func (e *Engine) finish(ctx context.Context, end ended) {
 		if e.postpone(ctx, j, end.err, now) {
 			return
 		}
+	case checks.KindOf(end.err) == checks.KindLost:
+		again = true
+		log.Warn().Err(end.err).Msg("the attempt of an earlier process could not be taken up; the job is run anew")
 	case checks.KindOf(end.err) == checks.KindUnavailable:
 		again = true
 		log.Warn().Err(end.err).Msg("the attempt was lost; the job waits")
@@ -167,14 +170,16 @@ func (e *Engine) resume() {
 }
 
 // recover takes up the runs that an earlier process left unfinished: what was
-// running then is queued again, or ended if it was no longer wanted.
-func (e *Engine) recover(ctx context.Context) error {
+// running then goes on where something is left of it, else it is queued again,
+// or ended if it was no longer wanted.
+func (e *Engine) recover(ctx, work context.Context) error {
 	runs, jobs, seq, err := e.o.Store.Active()
 	if err != nil {
 		return err
 	}
 	e.seq = seq
 	var c checks.Commit
+	var goOn []*checks.Job
 	now := time.Now().UTC()
 	for _, run := range runs {
 		a := &activeRun{run: run}
@@ -184,12 +189,15 @@ func (e *Engine) recover(ctx context.Context) error {
 			if j.Wait != nil {
 				j.Wait.Until = time.Time{} // a start may well mend it
 			}
-			if j.State != checks.StateRunning {
+			switch {
+			case j.State != checks.StateRunning:
 				continue
-			}
-			if j.Doomed != "" {
+			case j.Doomed != "":
 				err = j.Finish(checks.Result{}, now)
-			} else {
+			case e.o.Runner.Left(*j):
+				goOn = append(goOn, j)
+				continue
+			default:
 				err = j.Requeue()
 			}
 			if err != nil {
@@ -205,9 +213,12 @@ func (e *Engine) recover(ctx context.Context) error {
 	if len(runs) == 0 {
 		return nil
 	}
-	e.o.Log.Info().Int("runs", len(runs)).Int(fieldJobs, len(c.Jobs)).Msg("took up what an earlier process left")
+	e.o.Log.Info().Int("runs", len(runs)).Int(fieldJobs, len(c.Jobs)).Int("going_on", len(goOn)).Msg("took up what an earlier process left")
 	if !e.commit(ctx, c) {
 		return ctx.Err()
+	}
+	for _, j := range goOn {
+		e.launch(work, e.active[j.Run].run, *j)
 	}
 	return nil
 }

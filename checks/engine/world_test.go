@@ -101,6 +101,7 @@ type runner struct {
 	errs    map[string][]error
 	gates   map[string]chan struct{} // closed: the job may end
 	down    bool
+	left    map[string]bool // by package: something of an earlier process is there
 	now     int
 	most    int
 }
@@ -132,6 +133,12 @@ func (r *runner) Run(ctx context.Context, _ checks.Run, job checks.Job) (checks.
 		res.Outcome = checks.OutcomePassed
 	}
 	return res, nil
+}
+
+func (r *runner) Left(job checks.Job) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.left[job.Package.Name]
 }
 
 func (r *runner) Ready(context.Context) error {

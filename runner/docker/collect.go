@@ -2,7 +2,6 @@ package docker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -103,17 +102,23 @@ func (s *Sandbox) cleanUp(ctx context.Context, j *job, lines []string, exit *run
 }
 
 func (s *Sandbox) cleanApart(ctx context.Context, j *job, lines []string, stopped bool, out runner.Output) (exit runner.Exit, err error) {
-	removing, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
-	defer cancel()
-	if gone, _ := s.removeContainer(removing, j.name); !gone {
-		return exit, errors.New("the container of the steps could not be removed")
-	}
-	j.nonce, j.brief = randomName(), stopped
-	j.task.Probe, j.task.Steps, j.task.Otherwise, j.task.Clean = "", nil, nil, lines
+	j.cleans(randomName(), lines, stopped)
 	id, err := s.create(ctx, j, out)
 	if err != nil {
 		return exit, err
 	}
+	j.record.CleanNonce = j.nonce
+	if err := s.note(j); err != nil {
+		return exit, err
+	}
 	exit, _, err = s.attend(ctx, j, id, out)
 	return exit, err
+}
+
+// cleans has j go on in a container that runs the clean lines alone. The one
+// of the steps ended and stays until the job is done: what it printed may have
+// to be read once more.
+func (j *job) cleans(nonce string, lines []string, stopped bool) {
+	j.part, j.nonce, j.brief = cleanPart, nonce, stopped
+	j.task.Probe, j.task.Steps, j.task.Otherwise, j.task.Clean = "", nil, nil, lines
 }

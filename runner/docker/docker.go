@@ -85,6 +85,14 @@ type Options struct {
 	// Recorded gives the Exit.Image of an earlier job of a run whose Task.Image
 	// was the same, from a process before, or "". It may be nil.
 	Recorded func(run, image string) string
+	// Wanted is asked by New about each job that an earlier process of the
+	// instance left: those that it wants may be resumed, see Left. Nil wants
+	// none.
+	Wanted func(runner.Left) bool
+	// Log bounds what the engine keeps of a job's output, in bytes, so that a
+	// job can be resumed whose output is not longer; 0 means
+	// runner.DefaultLogLimit.
+	Log int64
 	// NoFirewall leaves the machine's packet filter alone. Otherwise jobs with
 	// a network are kept from the machine and from private addresses where
 	// iptables allows it, but for those in Reach.
@@ -129,11 +137,12 @@ type Sandbox struct {
 	idle    map[bool][]*holder  // by whether they have a network
 	pins    map[pinKey]pin
 	pulls   map[string]*pulling // by image
+	left    map[checks.JobID]*jobRecord
 	// noHolder is until when no holder is made.
 	noHolder time.Time
 }
 
-var _ runner.Sandbox = (*Sandbox)(nil)
+var _ runner.Resumer = (*Sandbox)(nil)
 
 // machine is what there is to know about the engine's machine.
 type machine struct {
@@ -167,6 +176,9 @@ func New(ctx context.Context, o Options) (*Sandbox, error) {
 	if o.Limits.PIDs <= 0 {
 		o.Limits.PIDs = defaultPIDs
 	}
+	if o.Log <= 0 {
+		o.Log = runner.DefaultLogLimit
+	}
 	if o.Workspace <= 0 {
 		o.Workspace = defaultWorkspace
 	}
@@ -190,10 +202,11 @@ func New(ctx context.Context, o Options) (*Sandbox, error) {
 	if err != nil {
 		return nil, checks.Errorf(checks.KindConfig, err, "The Docker engine's address is not valid. Check DOCKER_HOST.")
 	}
-	return &Sandbox{
+	s := &Sandbox{
 		o: o, engine: engine, dial: dial, log: *zerolog.Ctx(ctx), firewall: newFirewall(o), live: make(map[string]struct{}), idle: make(map[bool][]*holder),
-		pins: make(map[pinKey]pin), pulls: make(map[string]*pulling),
-	}, nil
+		pins: make(map[pinKey]pin), pulls: make(map[string]*pulling), left: make(map[checks.JobID]*jobRecord),
+	}
+	return s, s.readLeft()
 }
 
 func setDefault(d *time.Duration, value time.Duration) {

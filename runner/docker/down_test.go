@@ -34,15 +34,21 @@ func newDoor(t *testing.T) *door {
 	d := &door{t: t, path: filepath.Join(t.TempDir(), "door.sock"), engine: strings.TrimPrefix(dockertest.Engine(t).DaemonHost(), "unix://")}
 	d.open()
 	t.Cleanup(func() {
-		d.shut()
-		d.mu.Lock()
-		for _, c := range d.conns {
-			c.Close()
-		}
-		d.mu.Unlock()
+		d.cut()
 		d.under.Wait()
 	})
 	return d
+}
+
+// cut shuts the door and ends what goes through it, as the end of the process
+// behind it does.
+func (d *door) cut() {
+	d.shut()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, c := range d.conns {
+		c.Close()
+	}
 }
 
 func (d *door) shut() { d.listen.Close() }

@@ -18,6 +18,10 @@ func (s *Sandbox) remove(ctx context.Context, j *job) bool {
 	defer cancel()
 	removed := s.timed("remove")
 	gone, whole := s.removeContainer(ctx, j.name)
+	if j.part != "" {
+		also, all := s.removeContainer(ctx, j.name+j.part)
+		gone, whole = gone && also, whole && all
+	}
 	removed()
 	if j.stays = !gone; j.stays {
 		return false // with what may still be mounted

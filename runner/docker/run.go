@@ -45,7 +45,15 @@ type job struct {
 	filled  bool   // the copy was made
 	brief   bool   // watch.brief
 	stays   bool   // its container could not be removed
+	part    string // see container
+	record  jobRecord
 }
+
+// cleanPart marks the container of clean lines that have one of their own.
+const cleanPart = "-clean"
+
+// container is the name of the container that j is in.
+func (j *job) container() string { return "loktar-" + j.name + j.part }
 
 // Run implements runner.Sandbox. It is safe for concurrent use.
 func (s *Sandbox) Run(ctx context.Context, t runner.Task, out runner.Output) (exit runner.Exit, err error) {
@@ -141,22 +149,33 @@ func (s *Sandbox) runOnce(ctx context.Context, t runner.Task, ref reference.Name
 	if err != nil {
 		return exit, false, false, err
 	}
-	began := time.Now()
+	if err := s.remember(j); err != nil {
+		return exit, false, false, err
+	}
 	if exit, started, err = s.attend(ctx, j, id, out); err != nil || !takes(&t) {
 		return exit, started, false, err
 	}
-	if t.Artifacts != nil && collects(t.Artifacts, exit) {
-		err = s.collect(ctx, j, id, &exit, out)
+	return exit, started, false, s.wrapUp(ctx, j, t, id, &exit, out)
+}
+
+// wrapUp takes what t wants of j, whose steps ended, and cleans up after it.
+func (s *Sandbox) wrapUp(ctx context.Context, j *job, t runner.Task, id string, exit *runner.Exit, out runner.Output) (err error) {
+	log := zerolog.Ctx(ctx)
+	if t.Artifacts != nil && collects(t.Artifacts, *exit) {
+		err = s.collect(ctx, j, id, exit, out)
 		if err != nil && t.Artifacts.Lenient {
-			zerolog.Ctx(ctx).Warn().Err(err).Str("job", t.Job.String()).Msg("what a job left cannot be collected")
+			log.Warn().Err(err).Str("job", t.Job.String()).Msg("what a job left cannot be collected")
 			exit.Refusal, err = "The Docker engine did not hand them over.", nil
 		}
 	}
-	if t.Folder != nil && passed(exit) && err == nil {
-		err = s.hand(ctx, j, id, began, &exit)
+	if t.Folder != nil && passed(*exit) && err == nil {
+		err = s.hand(ctx, j, id, j.record.Began, exit)
 	}
-	s.cleanUp(ctx, j, t.Clean, &exit, out)
-	return exit, started, false, err
+	if err == nil {
+		s.noteEnd(j, *exit, log)
+	}
+	s.cleanUp(ctx, j, t.Clean, exit, out)
+	return err
 }
 
 // create makes the container, and first what it lacks meanwhile: the image, the
@@ -200,7 +219,7 @@ func (s *Sandbox) createOnce(ctx context.Context, j *job) (string, error) {
 	defer cancel()
 	defer s.timed("create")()
 	config, host := s.spec(j)
-	made, err := s.engine.ContainerCreate(ctx, config, host, nil, nil, "loktar-"+j.name)
+	made, err := s.engine.ContainerCreate(ctx, config, host, nil, nil, j.container())
 	return made.ID, err
 }
 
@@ -234,7 +253,7 @@ func (s *Sandbox) attend(ctx context.Context, j *job, id string, out runner.Outp
 		<-drained
 		return exit, false, err
 	}
-	w := watch{sandbox: s, job: j, id: id, progress: p, out: out, brief: j.brief}
+	w := watch{sandbox: s, job: j, id: id, progress: p, out: out, brief: j.brief, began: time.Now()}
 	ran := s.timed("run")
 	m := s.startMeter(life, j, id)
 	code, err := w.untilEnd(ctx, life, ended, failed, m.exceeded)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/docker/docker/api/types/container"
@@ -77,9 +78,7 @@ func (s *Sandbox) spec(j *job) (*container.Config, *container.HostConfig) {
 		Healthcheck:  &container.HealthConfig{Test: []string{"NONE"}},
 	}
 	host := &container.HostConfig{
-		// Everything comes through the attached stream; a copy kept by the
-		// engine would be an unbounded file.
-		LogConfig:   container.LogConfig{Type: "none"},
+		LogConfig:   s.ownCopy(),
 		NetworkMode: container.NetworkMode(j.network),
 		Init:        &init,
 		CapDrop:     []string{"ALL"},
@@ -106,6 +105,15 @@ func (s *Sandbox) spec(j *job) (*container.Config, *container.HostConfig) {
 		host.Mounts = append(host.Mounts, j.holder.files...)
 	}
 	return config, host
+}
+
+// ownCopy has the engine keep what the job prints, for a process that takes
+// the job up (see Resume). A job that prints as much as fills a file is over
+// the log's limit, and is ended.
+func (s *Sandbox) ownCopy() container.LogConfig {
+	return container.LogConfig{Type: "local", Config: map[string]string{
+		"max-size": strconv.FormatInt(2*s.o.Log+(1<<20), 10), "max-file": "2", "compress": "false",
+	}}
 }
 
 // tmpfsMode is who may write to a folder in memory.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/container"
+	"github.com/rs/zerolog"
 
 	"github.com/dudesons/loktar/runner"
 )
@@ -29,6 +30,8 @@ type watch struct {
 	exceeded            string // says which bound the steps went beyond
 	// brief: the job was stopped in an earlier container; this one only cleans.
 	brief bool
+	// began is when the container was started.
+	began time.Time
 }
 
 func (w *watch) stopping() bool { return w.timedOut || w.cancelled || w.exceeded != "" }
@@ -39,7 +42,7 @@ func (w *watch) untilEnd(ctx, life context.Context, ended <-chan container.WaitR
 	o := w.sandbox.o
 	var limit, hard, last, lost <-chan time.Time
 	if w.job.task.Timeout > 0 {
-		limit = time.After(w.job.task.Timeout)
+		limit = time.After(time.Until(w.began.Add(w.job.task.Timeout)))
 	}
 	done, cleaning := ctx.Done(), w.progress.cleaning
 	for {
@@ -64,6 +67,7 @@ func (w *watch) untilEnd(ctx, life context.Context, ended <-chan container.WaitR
 			}
 		case <-limit:
 			limit, w.timedOut = nil, true
+			w.remember(life)
 			w.out.Heading(fmt.Sprintf("The timeout of %s is over; stopping the job", w.job.task.Timeout))
 			w.kill(life, "TERM")
 			hard = time.After(o.StopGrace)
@@ -77,6 +81,7 @@ func (w *watch) untilEnd(ctx, life context.Context, ended <-chan container.WaitR
 				break
 			}
 			w.exceeded = why
+			w.remember(life)
 			w.killLines(life)
 			last = time.After(o.StoppedCleanTime)
 		case <-cleaning:
@@ -99,6 +104,14 @@ func (w *watch) untilEnd(ctx, life context.Context, ended <-chan container.WaitR
 		case <-lost:
 			return 0, context.DeadlineExceeded
 		}
+	}
+}
+
+// remember has a process that takes the job up know why it is being ended.
+func (w *watch) remember(ctx context.Context) {
+	w.job.record.TimedOut, w.job.record.Exceeded = w.timedOut, w.exceeded
+	if err := w.sandbox.note(w.job); err != nil {
+		zerolog.Ctx(ctx).Warn().Err(err).Str("job", w.job.task.Job.String()).Msg("why the job is ended cannot be noted")
 	}
 }
 

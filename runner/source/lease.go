@@ -95,6 +95,9 @@ type worktrees struct {
 	byTree map[treeKey]*folder
 	// idle are the folders without a lease, the longest idle first.
 	idle []*folder
+	// left are the folders of Options.Left by their paths, which is in no other
+	// list: nobody knows any more what they hold.
+	left map[string]*folder
 }
 
 func newWorktrees(s *Source, dir string, maxIdle int) *worktrees {

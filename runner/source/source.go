@@ -38,6 +38,10 @@ type Options struct {
 	AllowFile bool
 	// FetchTimeout bounds one fetch; zero means 15 minutes.
 	FetchTimeout time.Duration
+	// Left are worktrees, as Lease.Dir had them, that an earlier process leased
+	// for what still goes on. Each stays as it is until a LeaseLeft of it is
+	// released.
+	Left []string
 	// IdleTrees is how many worktrees are kept when nobody leases them; zero
 	// means 8, less than zero means none.
 	IdleTrees int
@@ -69,8 +73,8 @@ type Source struct {
 }
 
 // New makes a Source on o.Dir. It removes what an earlier process left there:
-// stale lock files and half written packs in mirrors, and all worktrees (these
-// in the background). The error is of checks.KindConfig when git is missing or
+// stale lock files and half written packs in mirrors, and all worktrees but those
+// of o.Left (these in the background). The error is of checks.KindConfig when git is missing or
 // older than 2.38, or when the folder cannot serve.
 func New(o Options) (*Source, error) {
 	if o.URL == nil {
@@ -117,13 +121,13 @@ func New(o Options) (*Source, error) {
 	if s.trash, err = openTrash(filepath.Join(dir, "trash")); err != nil {
 		return nil, err
 	}
-	if err := s.trash.discard(filepath.Join(dir, "worktrees")); err != nil {
-		return nil, err
-	}
 	if err := cleanMirrors(filepath.Join(dir, "mirrors")); err != nil {
 		return nil, err
 	}
 	s.trees = newWorktrees(s, filepath.Join(dir, "worktrees"), max(o.IdleTrees, 0))
+	if err := s.trees.clear(o.Left); err != nil {
+		return nil, err
+	}
 	s.room = newRoom(s)
 	return s, nil
 }

@@ -1,0 +1,216 @@
+package docker
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/docker/docker/api/types/mount"
+	"github.com/rs/zerolog"
+
+	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/runner"
+)
+
+// recordFile is the file in a job's folder that tells the next process of the
+// job. No container sees it.
+const recordFile = "job.json"
+
+// recordForm changes with what a process has to know to take up a job.
+var recordForm = func() string {
+	sum := sha256.Sum256([]byte(script))
+	return "1-" + hex.EncodeToString(sum[:8])
+}()
+
+// jobRecord is what the next process has to know of a job to take it up.
+type jobRecord struct {
+	runner.Left
+	Form     string `json:"form"`
+	Instance string `json:"instance"`
+	Name     string `json:"name"`
+	// Nonce and CleanNonce are those of the containers of the steps and of the
+	// clean lines, where these have one of their own.
+	Nonce      string `json:"nonce"`
+	CleanNonce string `json:"clean_nonce,omitempty"`
+	ImageID    string `json:"image_id"`
+	Image      string `json:"image"`
+	// Network is the id of the instance's network where the job has one.
+	Network string        `json:"network,omitempty"`
+	Holder  *holderRecord `json:"holder,omitempty"`
+	Mask    string        `json:"mask,omitempty"`
+	Copies  bool          `json:"copies,omitempty"`
+	// LowFiles is what Sandbox.lowFiles was.
+	LowFiles bool `json:"low_files,omitempty"`
+	// Began is when the steps were about to start.
+	Began time.Time `json:"began"`
+	// TimedOut and Exceeded are why the steps are being ended.
+	TimedOut bool   `json:"timed_out,omitempty"`
+	Exceeded string `json:"exceeded,omitempty"`
+	// Ended is set once all was taken of the job and only the clean lines are
+	// left; Saved is then what Task.Save told.
+	Ended *runner.Exit    `json:"ended,omitempty"`
+	Saved json.RawMessage `json:"saved,omitempty"`
+}
+
+type holderRecord struct {
+	ID      string        `json:"id"`
+	Name    string        `json:"name"`
+	Network bool          `json:"network"`
+	Files   []mount.Mount `json:"files,omitempty"`
+}
+
+// remember makes j's record, before its container starts.
+func (s *Sandbox) remember(j *job) error {
+	t := &j.task
+	j.record = jobRecord{
+		Left: runner.Left{Job: t.Job, Attempt: t.Attempt, Tree: t.Tree, Hidden: t.Hidden, Git: t.Git},
+		Form: recordForm, Instance: s.o.Instance, Name: j.name, Nonce: j.nonce, ImageID: j.image.id, Image: t.Image,
+		Mask: j.mask, Copies: j.copies, LowFiles: s.lowFiles.Load(), Began: time.Now(),
+	}
+	if h := j.holder; h != nil {
+		j.record.Holder = &holderRecord{h.id, h.name, h.network, h.files}
+	}
+	if t.Network {
+		s.mu.Lock()
+		j.record.Network = s.network
+		s.mu.Unlock()
+	}
+	return s.note(j)
+}
+
+// note writes j's record. It outlives the process, not a loss of power: that
+// ends the job too.
+func (s *Sandbox) note(j *job) error {
+	text, err := json.Marshal(&j.record)
+	if err == nil {
+		next := filepath.Join(j.dir, recordFile+".new")
+		if err = os.WriteFile(next, text, 0o600); err == nil {
+			err = os.Rename(next, filepath.Join(j.dir, recordFile))
+		}
+	}
+	return fault(err, "note how far the job is")
+}
+
+// readLeft reads the records in the work folder and keeps those of jobs that
+// are still wanted. What is not kept is removed by Reap.
+func (s *Sandbox) readLeft() error {
+	if s.o.Wanted == nil {
+		return nil
+	}
+	entries, err := os.ReadDir(s.o.WorkDir)
+	if err != nil {
+		return fmt.Errorf("read work folder: %w", err)
+	}
+	for _, e := range entries {
+		r, err := readRecord(filepath.Join(s.o.WorkDir, e.Name(), recordFile))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			s.log.Warn().Err(err).Str("folder", e.Name()).Msg("what a job left cannot be read; the job is run anew")
+		case r.Name != e.Name() || r.Instance != s.o.Instance || r.Form != recordForm:
+		case s.o.Wanted(r.Left):
+			s.left[r.Job] = r
+			s.live[r.Name] = struct{}{}
+			if r.Holder != nil {
+				s.live[r.Holder.Name] = struct{}{}
+			}
+			if r.Network != "" {
+				s.network = r.Network
+			}
+		}
+	}
+	return nil
+}
+
+func readRecord(file string) (*jobRecord, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	r := new(jobRecord)
+	if err := json.Unmarshal(text, r); err != nil {
+		return nil, fmt.Errorf("read %s: %w", recordFile, err)
+	}
+	return r, nil
+}
+
+// AllLeft is what an earlier process left and what can be resumed.
+func (s *Sandbox) AllLeft() (all []runner.Left) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.left {
+		all = append(all, r.Left)
+	}
+	return all
+}
+
+// Left implements runner.Resumer.
+func (s *Sandbox) Left(id checks.JobID, attempt int) (runner.Left, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := s.left[id]; r != nil && r.Attempt == attempt {
+		return r.Left, true
+	}
+	return runner.Left{}, false
+}
+
+// claim takes what is left of a job from what can be resumed.
+func (s *Sandbox) claim(id checks.JobID) *jobRecord {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.left[id]
+	delete(s.left, id)
+	return r
+}
+
+// Abandon implements runner.Resumer.
+func (s *Sandbox) Abandon(id checks.JobID) {
+	r := s.claim(id)
+	if r == nil {
+		return
+	}
+	s.log.Info().Str("job", id.String()).Msg("what an earlier process left of the job is not wanted any more")
+	s.leave(r.Name, false)
+	if r.Holder != nil {
+		s.leave(r.Holder.Name, false)
+	}
+}
+
+// resumed is the job of r, with the files of t.
+func (s *Sandbox) resumed(r *jobRecord, t runner.Task) (*job, error) {
+	j := &job{
+		task: t, record: *r, name: r.Name, nonce: r.Nonce, dir: filepath.Join(s.o.WorkDir, r.Name),
+		mask: r.Mask, copies: r.Copies, filled: true, image: pin{id: r.ImageID},
+	}
+	if h := r.Holder; h != nil {
+		j.holder = &holder{id: h.ID, name: h.Name, network: h.Network, files: h.Files}
+	}
+	if r.LowFiles {
+		s.lowFiles.Store(true)
+	}
+	var err error
+	j.ref, err = s.imageOf(r.Image)
+	return j, err
+}
+
+// noteEnd has the next process know that all was taken of j, and how that
+// went. Where it cannot know what was taken, it runs the job anew.
+func (s *Sandbox) noteEnd(j *job, exit runner.Exit, log *zerolog.Logger) {
+	if j.task.Save == nil {
+		return
+	}
+	saved, err := j.task.Save()
+	if err == nil {
+		j.record.Ended, j.record.Saved = &exit, saved
+		err = s.note(j)
+	}
+	if err != nil {
+		log.Warn().Err(err).Str("job", j.task.Job.String()).Msg("how the job ended cannot be noted; after a restart it would be run anew")
+	}
+}

@@ -1,0 +1,234 @@
+package docker_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+
+	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/runner"
+	"github.com/dudesons/loktar/runner/docker"
+	"github.com/dudesons/loktar/runner/docker/dockertest"
+)
+
+// severed runs t in a sandbox of a process that dies once the job has printed
+// text, and opens the sandbox of the next one.
+func severed(t *testing.T, task func(b *bench) runner.Task, text string) (*bench, runner.Task, string) {
+	t.Helper()
+	d := newDoor(t)
+	var opened docker.Options
+	b := setUp(t, func(o *docker.Options) {
+		o.Host = "unix://" + d.path
+		opened = *o
+	})
+	job := task(b)
+	out := newOutput()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = b.Run(t.Context(), job, out) // whatever it makes of its end
+	}()
+	out.await(t, text)
+	d.cut()
+	<-done
+	opened.Host = ""
+	opened.Wanted = func(left runner.Left) bool { return left.Job == job.Job && left.Attempt == job.Attempt }
+	next, err := docker.New(t.Context(), opened)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Sandbox = next
+	t.Cleanup(func() {
+		if err := next.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+		b.wantNothingLeft(context.Background())
+		d.open() // for the other to close
+	})
+	return b, job, out.String()
+}
+
+func (b *bench) attempt(steps ...string) runner.Task {
+	t := b.task(steps...)
+	t.Attempt, t.Clean = 1, []string{"echo cleaned"}
+	return t
+}
+
+// awaitEnd waits until no container of the bench's jobs runs.
+func (b *bench) awaitEnd(t *testing.T) {
+	t.Helper()
+	running := filters.NewArgs(filters.Arg("label", docker.LabelInstance+"="+b.instance), filters.Arg("label", docker.LabelJob), filters.Arg("status", "running"))
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.After(30 * time.Second); ; {
+		found, err := dockertest.Engine(t).ContainerList(t.Context(), container.ListOptions{Filters: running})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(found) == 0 {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatal("the job goes on and on")
+		}
+	}
+}
+
+const slow = `i=0; while [ $i -lt 200 ]; do echo line $i; i=$((i+1)); if [ $i = 100 ]; then echo half; sleep 2; fi; done; printf 'no line feed'; exit 3`
+
+var headings = regexp.MustCompile(`## [^\n]*\n`)
+
+// content is what a job printed, without headings.
+func content(text string) string {
+	return headings.ReplaceAllString(text, "")
+}
+
+func TestResumeGoesOn(t *testing.T) {
+	for _, ended := range []bool{false, true} {
+		t.Run(map[bool]string{false: "while it runs", true: "when it ended"}[ended], func(t *testing.T) {
+			b, job, before := severed(t, func(b *bench) runner.Task { return b.attempt(slow) }, "half\n")
+			if ended {
+				b.awaitEnd(t)
+			}
+			if err := b.Reap(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			left, ok := b.Left(job.Job, 1)
+			if !ok || left.Tree != b.tree {
+				t.Fatalf("Left: %+v, %v", left, ok)
+			}
+			if _, ok := b.Left(job.Job, 2); ok {
+				t.Error("something is left of an attempt that was never begun")
+			}
+			out := newOutput()
+			exit, err := b.Resume(t.Context(), job, out)
+			if err != nil {
+				t.Fatalf("Resume: %v\n%s", err, out)
+			}
+			if exit.Code != 3 || exit.Cancelled || exit.TimedOut || exit.Image == "" {
+				t.Errorf("exit %+v", exit)
+			}
+			if !strings.HasPrefix(content(out.String()), content(before)) {
+				t.Errorf("what came before is not the start of what comes again:\n%s", out)
+			}
+			var want strings.Builder
+			for i := range 200 {
+				fmt.Fprintf(&want, "line %d\n", i)
+				if i == 99 {
+					want.WriteString("half\n")
+				}
+			}
+			if got := content(out.String()); got != want.String()+"no line feedcleaned\n" {
+				t.Errorf("printed %q", got)
+			}
+			if _, ok := b.Left(job.Job, 1); ok {
+				t.Error("it can be resumed once more")
+			}
+			b.wantNothingLeft(t.Context())
+		})
+	}
+}
+
+func TestResumeTakesWhatTheJobLeft(t *testing.T) {
+	for _, at := range []string{"half", "in the clean lines"} {
+		t.Run(at, func(t *testing.T) {
+			var kept []string
+			takes := func(b *bench) runner.Task {
+				job := b.attempt(`echo content >file; echo half; sleep 1`)
+				job.Clean = []string{"rm file; echo in the clean lines; sleep 2; echo cleaned"}
+				job.Save = func() ([]byte, error) { return json.Marshal(kept) }
+				job.Load = func(saved []byte) error { return json.Unmarshal(saved, &kept) }
+				job.Artifacts = &runner.Artifacts{Globs: []string{"file"}, Lenient: true, Collect: func(_ context.Context, name string, _ int64, _ fs.FileMode, open func() (io.ReadCloser, error)) error {
+					kept = append(kept, name)
+					f, err := open()
+					if err != nil {
+						return err
+					}
+					return f.Close()
+				}}
+				return job
+			}
+			b, job, _ := severed(t, takes, at+"\n")
+			kept = nil
+			out := newOutput()
+			exit, err := b.Resume(t.Context(), job, out)
+			if err != nil || exit.Code != 0 || exit.Artifacts != 1 || len(kept) != 1 || kept[0] != "file" {
+				t.Errorf("exit %+v, %v, kept %q\n%s", exit, err, kept, out)
+			}
+			if got := content(out.String()); got != "half\nin the clean lines\ncleaned\n" {
+				t.Errorf("printed %q of %s", got, out)
+			}
+			b.wantNothingLeft(t.Context())
+		})
+	}
+}
+
+func TestResumeKeepsTheTimeout(t *testing.T) {
+	b, job, _ := severed(t, func(b *bench) runner.Task {
+		job := b.attempt("echo half; sleep 300")
+		job.Timeout = 3 * time.Second
+		return job
+	}, "half\n")
+	exit, err := b.Resume(t.Context(), job, newOutput())
+	if err != nil || !exit.TimedOut {
+		t.Errorf("exit %+v, %v", exit, err)
+	}
+	b.wantNothingLeft(t.Context())
+}
+
+func TestResumeCanBeStopped(t *testing.T) {
+	b, job, _ := severed(t, func(b *bench) runner.Task { return b.attempt("echo half; sleep 300") }, "half\n")
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	out := newOutput()
+	go func() {
+		out.await(t, "half\n")
+		stop()
+	}()
+	exit, err := b.Resume(ctx, job, out)
+	if err != nil || !exit.Cancelled || !strings.Contains(out.String(), "cleaned\n") {
+		t.Errorf("exit %+v, %v\n%s", exit, err, out)
+	}
+	b.wantNothingLeft(t.Context())
+}
+
+func TestResumeOfWhatIsGone(t *testing.T) {
+	b, job, _ := severed(t, func(b *bench) runner.Task { return b.attempt("echo half; sleep 300") }, "half\n")
+	mine := filters.NewArgs(filters.Arg("label", docker.LabelInstance+"="+b.instance), filters.Arg("label", docker.LabelJob))
+	found, err := dockertest.Engine(t).ContainerList(t.Context(), container.ListOptions{All: true, Filters: mine})
+	if err != nil || len(found) != 1 {
+		t.Fatalf("%v, %v", found, err)
+	}
+	if err := dockertest.Engine(t).ContainerRemove(t.Context(), found[0].ID, container.RemoveOptions{Force: true, RemoveVolumes: true}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.Resume(t.Context(), job, newOutput())
+	wantKind(t, err, checks.KindLost, "its container is gone")
+	_, err = b.Resume(t.Context(), job, newOutput())
+	wantKind(t, err, checks.KindLost, "nothing is left of it")
+	if err := b.Reap(t.Context()); err != nil {
+		t.Error(err)
+	}
+	b.wantNothingLeft(t.Context())
+}
+
+func TestAbandonedJobsAreReaped(t *testing.T) {
+	b, job, _ := severed(t, func(b *bench) runner.Task { return b.attempt("echo half; sleep 300") }, "half\n")
+	b.Abandon(job.Job)
+	exit, out := b.run(b.task("echo next"))
+	if exit.Code != 0 {
+		t.Errorf("%+v\n%s", exit, out)
+	}
+	b.wantNothingLeft(t.Context())
+}

@@ -1,0 +1,62 @@
+package runner
+
+import (
+	"context"
+
+	"github.com/dudesons/loktar/checks"
+)
+
+// Resumer is a Sandbox whose jobs go on when the process ends that ran them,
+// and can be taken up by the next one.
+type Resumer interface {
+	Sandbox
+
+	// Left tells what is left of an attempt that an earlier process of the
+	// same instance ran. It is false once it was resumed or abandoned, and for
+	// all attempts of this process's own. It asks nobody and is cheap.
+	Left(id checks.JobID, attempt int) (Left, bool)
+
+	// Resume goes on with what is left of t's job, as Run would have: what the
+	// job printed from its very start goes to out once more, see ResumeLog.
+	// t is what Run had, with the files that Left names. An error of kind
+	// checks.KindLost says that there is nothing to go on with: it is removed,
+	// and the job is to be run anew. Otherwise results, errors and what holds
+	// of ctx are those of Run.
+	Resume(ctx context.Context, t Task, out Output) (Exit, error)
+
+	// Abandon gives up what is left of a job. It is removed before the next
+	// job starts.
+	Abandon(id checks.JobID)
+}
+
+// Left is what an earlier process left of an attempt of a job.
+type Left struct {
+	Job     checks.JobID `json:"job"`
+	Attempt int          `json:"attempt"`
+	// Tree, Hidden and Git are those of its Task. As long as it may be
+	// resumed, nothing in them may change.
+	Tree   string   `json:"tree"`
+	Hidden []string `json:"hidden,omitempty"`
+	Git    *Git     `json:"git,omitempty"`
+}
+
+// Left reports whether an earlier process left something of the attempt that
+// job is in. Then Run goes on with that.
+func (r *Runner) Left(job checks.Job) bool {
+	_, ok := r.left(job)
+	return ok
+}
+
+func (r *Runner) left(job checks.Job) (Left, bool) {
+	if s, ok := r.o.Sandbox.(Resumer); ok && r.o.Again != nil {
+		return s.Left(job.ID(), job.Attempt)
+	}
+	return Left{}, false
+}
+
+// Abandon gives up what Left told of.
+func (r *Runner) Abandon(job checks.Job) {
+	if s, ok := r.o.Sandbox.(Resumer); ok {
+		s.Abandon(job.ID())
+	}
+}
