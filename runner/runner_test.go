@@ -143,7 +143,7 @@ func TestTask(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := runner.Task{
-		Job: checks.JobID{Run: "run1", Package: "p"}, Tree: f.lender.dir, Dir: "pkg", Network: true, Timeout: 30 * time.Minute,
+		Job: checks.JobID{Run: "run1", Package: "p"}, Attempt: 1, Tree: f.lender.dir, Dir: "pkg", Network: true, Timeout: 30 * time.Minute,
 		Steps: []string{"make ci"}, Clean: []string{"make clean"},
 		Env: map[string]string{
 			"LOKTAR": "true", "CI": "true", "LOKTAR_PACKAGE": "p", "LOKTAR_RUN": "run1", "LOKTAR_SHA": "abc",

@@ -19,6 +19,18 @@ func (w *world) running(ts *testscript.TestScript, _ bool, args []string) {
 	w.until(ts, args[0]+" running containers", func() bool { return strconv.Itoa(len(w.containers(ts))) == args[0] })
 }
 
+// prints NAME TEXT: wait until the log of a job of the package NAME holds TEXT.
+func (w *world) prints(ts *testscript.TestScript, _ bool, args []string) {
+	w.until(ts, args[0]+" to print "+args[1], func() bool {
+		logs, err := filepath.Glob(filepath.Join(w.work, ".data", "logs", "*", args[0]+".log"))
+		ts.Check(err)
+		return slices.ContainsFunc(logs, func(file string) bool {
+			text, err := os.ReadFile(file)
+			return err == nil && strings.Contains(string(text), args[1])
+		})
+	})
+}
+
 // runs are the ids of the runs that the hub heard of.
 func (w *world) runs() []string {
 	var ids []string

@@ -59,7 +59,7 @@ func tell(t *testing.T, pattern string) {
 					"buttons": w.buttons, "answered": w.answered, "refused": w.refused, "blocked": w.blocked, "comments": w.comments,
 					"tagged": w.tagged, "notes": w.notes, "released": w.released,
 					"registry": w.registry, "image": w.pulled, "tags": w.tags, "engine": w.engineHas,
-					"running": w.running, "hub": w.outage, "delivered": w.delivered,
+					"running": w.running, "prints": w.prints, "hub": w.outage, "delivered": w.delivered,
 				},
 			})
 		})

@@ -130,3 +130,50 @@ func TestACrashIsTakenUpToo(t *testing.T) {
 		t.Errorf("the next run has Seq %d", next.Seq)
 	}
 }
+
+// TestWhatIsLeftGoesOn has an earlier process leave a job whose attempt can be
+// taken up: it is the same attempt then, and another one only where that fails.
+func TestWhatIsLeftGoesOn(t *testing.T) {
+	for name, c := range map[string]struct {
+		errs     []error
+		attempts int
+	}{
+		"taken up":                     {nil, 1},
+		"lost":                         {[]error{checks.Errorf(checks.KindLost, nil, "Gone.")}, 2},
+		"the container engine is away": {[]error{checks.Errorf(checks.KindUnavailable, nil, "Away.")}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.stop()
+			run := checks.Run{ID: "r1", Seq: 9, Repo: pets, HeadSHA: "s1", Tree: "t", PullRequest: pull(1, "s1").PullRequest, Created: time.Now()}
+			started := time.Now().Add(-time.Minute).UTC()
+			var jobs []checks.Job
+			for i, p := range change("s1").Manifest.Packages[2:] {
+				jobs = append(jobs, checks.Job{Run: "r1", Package: p, Index: i, State: checks.StateRunning, Attempt: 1, Started: started})
+			}
+			if err := w.store.Commit(context.Background(), checks.Commit{Runs: []checks.Run{run}, Jobs: jobs}); err != nil {
+				t.Fatal(err)
+			}
+			first := jobs[0].Package.Name
+			w.runner.left, w.runner.errs[first] = map[string]bool{first: true}, c.errs
+			w.restart()
+			w.want(w.done("r1"), "lib passed", "doc passed")
+			ended, err := w.store.Jobs("r1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, j := range ended {
+				want := 2
+				if j.Package.Name == first {
+					want = c.attempts
+				}
+				if j.Attempt != want {
+					t.Errorf("%s: %d attempts, want %d", j.Package.Name, j.Attempt, want)
+				}
+				if goesOn := j.Started.Equal(started); goesOn != (want == 1) {
+					t.Errorf("%s started %v", j.Package.Name, j.Started)
+				}
+			}
+		})
+	}
+}

@@ -93,7 +93,6 @@ func (s *Sandbox) rejoin(ctx context.Context, j *job, out runner.Output) (exit r
 		return exit, err
 	}
 	defer tape.close()
-	out.Heading("Taken up again after a restart of the server")
 	ended, failed := s.engine.ContainerWait(life, seen.ID, container.WaitConditionNotRunning)
 	w := watch{sandbox: s, job: j, id: seen.ID, progress: p, out: out, brief: j.brief, began: began}
 	if j.part == "" && !seen.State.Running {
