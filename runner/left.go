@@ -2,8 +2,11 @@ package runner
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/runner/redact"
 )
 
 // Resumer is a Sandbox whose jobs go on when the process ends that ran them,
@@ -15,6 +18,11 @@ type Resumer interface {
 	// same instance ran. It is false once it was resumed or abandoned, and for
 	// all attempts of this process's own. It asks nobody and is cheap.
 	Left(id checks.JobID, attempt int) (Left, bool)
+
+	// Env tells what variables of these names have in what is left of a job,
+	// in memory alone: nothing else tells what the secrets were that it got.
+	// Errors are those of Resume.
+	Env(ctx context.Context, id checks.JobID, names []string) (map[string]string, error)
 
 	// Resume goes on with what is left of t's job, as Run would have: what the
 	// job printed from its very start goes to out once more, see ResumeLog.
@@ -59,4 +67,18 @@ func (r *Runner) Abandon(job checks.Job) {
 	if s, ok := r.o.Sandbox.(Resumer); ok {
 		s.Abandon(job.ID())
 	}
+}
+
+// leftSecrets are those that what is left of a job was given, and keeps them out
+// of its log.
+func (r *Runner) leftSecrets(ctx context.Context, job checks.Job, log *Log) (map[string]string, error) {
+	if len(job.Package.Secrets) == 0 {
+		return nil, nil
+	}
+	held, err := r.o.Sandbox.(Resumer).Env(ctx, job.ID(), job.Package.Secrets)
+	if err != nil {
+		return nil, err
+	}
+	log.Mask(redact.New(slices.Collect(maps.Values(held))...))
+	return held, nil
 }

@@ -127,23 +127,29 @@ func (r *Runner) openLog(path string, job checks.Job) (log *Log, started time.Ti
 	return log, time.Now(), err
 }
 
-// space is the files of a job, and how the sandbox runs it.
-func (r *Runner) space(ctx context.Context, run checks.Run, job checks.Job) (Workspace, func(context.Context, Task, Output) (Exit, error), error) {
-	left, ok := r.left(job)
-	if !ok {
-		space, err := r.o.Workspaces.Lease(ctx, run, job)
-		return space, r.o.Sandbox.Run, err
+// space is the files of a job, or of what is left of it.
+func (r *Runner) space(ctx context.Context, run checks.Run, job checks.Job, left Left) (Workspace, error) {
+	if left.Tree == "" {
+		return r.o.Workspaces.Lease(ctx, run, job)
 	}
 	space, err := r.o.Again(left)
 	space.Dir, space.Hidden, space.Git = left.Tree, left.Hidden, left.Git
-	return space, r.o.Sandbox.(Resumer).Resume, err
+	return space, err
 }
 
 // onLease has the sandbox run the task that taskOn makes for the leased files.
 // idle is the result of a task that has nothing to do.
 func (r *Runner) onLease(ctx context.Context, run checks.Run, job checks.Job, log *Log, idle checks.Result, taskOn func(dir string) Task) (checks.Result, error) {
 	defer r.Abandon(job) // of what was resumed nothing is left
-	space, carryOut, err := r.space(ctx, run, job)
+	secretsOf, carryOut := r.secrets, r.o.Sandbox.Run
+	left, resumes := r.left(job)
+	if resumes {
+		secretsOf = func(ctx context.Context, _ checks.Run, job checks.Job, log *Log) (map[string]string, error) {
+			return r.leftSecrets(ctx, job, log)
+		}
+		carryOut = r.o.Sandbox.(Resumer).Resume
+	}
+	space, err := r.space(ctx, run, job, left)
 	if err != nil {
 		if ctx.Err() != nil {
 			return cancelled(), nil
@@ -151,7 +157,7 @@ func (r *Runner) onLease(ctx context.Context, run checks.Run, job checks.Job, lo
 		return checks.Result{}, fmt.Errorf("lease workspace: %w", err)
 	}
 	defer space.Release()
-	secrets, err := r.secrets(ctx, run, job, log)
+	secrets, err := secretsOf(ctx, run, job, log)
 	if err != nil {
 		return checks.Result{}, err
 	}

@@ -50,16 +50,16 @@ func TestRelease(t *testing.T) {
 			taken{"dist/v": "644 42"}, checks.OutcomePassed, "", []string{"make release", "Collected 1", "make clean", " v\n"}, "all-ran"},
 		"a rule of its own name only for values": {
 			"all:\n" + made + "all: release := 1\nrelease: X = 1\n", asIs,
-			taken{"dist/v": "644 42"}, checks.OutcomePassed, "", []string{"\x1b[0m make\n"}, "make release"},
+			taken{"dist/v": "644 42"}, checks.OutcomePassed, "", []string{"make\x1b[0m\n"}, "make release"},
 		"a folder and a script of that name": {
 			"all: dirs\n" + made + "dirs:\n\t@mkdir -p release\n", asIs,
-			taken{"dist/v": "644 42"}, checks.OutcomePassed, "", []string{"\x1b[0m make\n"}, "make release"},
+			taken{"dist/v": "644 42"}, checks.OutcomePassed, "", []string{"make\x1b[0m\n"}, "make release"},
 		"an included rule": {
 			"all:\n\t@echo all-ran\ninclude rules.mk\n", asIs,
 			taken{"dist/v": "644 42"}, checks.OutcomePassed, "", []string{"make release"}, "all-ran"},
 		"a pattern alone": {
 			"all:\n" + made + "%:\n\t+@echo any-$@; exit 1\nMakefile rules.mk: ;\n", asIs,
-			taken{"dist/v": "644 42"}, checks.OutcomePassed, "", []string{"\x1b[0m make\n"}, "make release"},
+			taken{"dist/v": "644 42"}, checks.OutcomePassed, "", []string{"make\x1b[0m\n"}, "make release"},
 		"asking runs no recipe": {
 			"release: dep\n\t+echo release >> ran\n\t@$(MAKE) sub\ndep sub:\n\t+echo $@ >> ran\n", func(p *checks.Package) { p.Artifacts = []string{"ran"} },
 			taken{"ran": "644 dep\nrelease\nsub\n"}, checks.OutcomePassed, "", nil, "zzz"},

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -65,6 +67,32 @@ func (s *Sandbox) Resume(ctx context.Context, t runner.Task, out runner.Output) 
 		exit.Cancelled = cleaned.Cancelled
 	}
 	return exit, nil
+}
+
+// Env implements runner.Resumer.
+func (s *Sandbox) Env(ctx context.Context, id checks.JobID, names []string) (map[string]string, error) {
+	s.mu.Lock()
+	r := s.left[id]
+	s.mu.Unlock()
+	if r == nil {
+		return nil, lost(nil, "nothing is left of it")
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	seen, err := s.engine.ContainerInspect(ctx, "loktar-"+r.Name)
+	switch {
+	case cerrdefs.IsNotFound(err):
+		return nil, lost(err, "its container is gone")
+	case err != nil:
+		return nil, fault(err, "inspect container")
+	}
+	held := make(map[string]string)
+	for _, entry := range seen.Config.Env {
+		if name, value, _ := strings.Cut(entry, "="); slices.Contains(names, name) {
+			held[name] = value
+		}
+	}
+	return held, nil
 }
 
 // rejoin stays with a container that another process started, until its end.
