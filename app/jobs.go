@@ -70,6 +70,7 @@ func openJobs(cfg configs.Config, sandbox *docker.Sandbox, src *source.Source, k
 	j.Runner = runner.New(runner.Options{
 		Sandbox: sandbox, Workspaces: spaces, Again: spaces.again, LogDir: j.logDir, Slots: cfg.Runner.Slots,
 		LogLimit: cfg.Runner.Log.Bytes(),
+		Secrets:  secretsOf(cfg),
 		Keep:     keep, MaxKept: cfg.Artifacts.MaxSize.Bytes(),
 	})
 	return j

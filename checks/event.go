@@ -111,6 +111,9 @@ func (p *Push) Branch() string { return cutRef(p.Ref, "refs/heads/") }
 // Tag is the tag's name, empty for a branch.
 func (p *Push) Tag() string { return cutRef(p.Ref, "refs/tags/") }
 
+// Default reports whether it is of the repository's default branch.
+func (p *Push) Default() bool { return p.DefaultBranch != "" && p.Branch() == p.DefaultBranch }
+
 func cutRef(ref, prefix string) string {
 	if name, ok := strings.CutPrefix(ref, prefix); ok {
 		return name

@@ -64,7 +64,7 @@ func (p Policy) TestsPush(push *Push) bool {
 // Publishes reports whether the push is to the default branch of a repository
 // whose packages are published.
 func (p Policy) Publishes(push *Push) bool {
-	return p.Publish && push.DefaultBranch != "" && push.Branch() == push.DefaultBranch
+	return p.Publish && push.Default()
 }
 
 // Tries reports whether builds to try are published of the pull request. Those

@@ -66,7 +66,7 @@ func RefuteScopes(r *Run) []Scope {
 
 func scopes(pr *PullRequest, push *Push, tree string, read bool) []Scope {
 	var out []Scope
-	main := push != nil && push.DefaultBranch != "" && push.Branch() == push.DefaultBranch
+	main := push != nil && push.Default()
 	if main || read {
 		out = append(out, ScopeMain)
 	}

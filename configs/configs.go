@@ -40,6 +40,8 @@ type Config struct {
 	Publish Publish
 	// Registries are in the order of the file. RegistryFor chooses among them.
 	Registries []Registry
+	// Secrets are in the order of the file. SecretsFor chooses among them.
+	Secrets []HeldSecret
 	// Artifacts says what is kept of what tests leave.
 	Artifacts Artifacts
 	Log       Log

@@ -3,13 +3,12 @@ package configs
 import (
 	"errors"
 	"fmt"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
 )
 
-// secretSource is where the credentials of a registry are.
+// secretSource is where a secret is, as that of a registry's credentials.
 type secretSource struct {
 	user      string
 	file, env string // one of them; file is absolute
@@ -26,12 +25,7 @@ func (r Registry) Credentials() (user string, password Secret, err error) {
 	if s.file == "" && s.env == "" {
 		return s.user, Secret{}, nil
 	}
-	text := os.Getenv(s.env)
-	if s.file != "" {
-		text, err = secretOf(s.file)
-	} else if strings.TrimSpace(text) == "" {
-		err = errors.New("names an environment variable that is not set; set it where the server is started")
-	}
+	text, err := s.text()
 	if err != nil {
 		return "", Secret{}, fmt.Errorf("%s %w", s.key, err)
 	}
@@ -54,15 +48,15 @@ func (c Config) Warnings() []string {
 	for _, r := range all {
 		out = append(out, r.Warnings()...)
 	}
+	for _, h := range c.Secrets {
+		out = append(out, h.Warnings()...)
+	}
 	return out
 }
 
 // Warnings are those of Config.Warnings that are about r.
 func (r Registry) Warnings() []string {
-	var out []string
-	if info, err := os.Stat(r.secret.file); r.secret.file != "" && err == nil && info.Mode().Perm()&0o004 != 0 {
-		out = append(out, fmt.Sprintf("%s: everybody on this machine may read %s; run `chmod o-rwx` on it.", r.secret.key, r.secret.file))
-	}
+	out := r.secret.warnings()
 	for _, address := range []string{r.URL, r.S3.Endpoint} {
 		if r.secret.user != "" && strings.HasPrefix(strings.ToLower(address), "http://") && !loopback(address) {
 			out = append(out, fmt.Sprintf("%s: its address begins with http://, so its credentials travel without TLS; use https.", r.label))
@@ -83,14 +77,14 @@ func secretOf(file string) (string, error) {
 	}
 	text := strings.TrimRight(string(data), "\r\n")
 	if strings.TrimSpace(text) == "" {
-		return "", errors.New("is empty; put the password into the file")
+		return "", errors.New("is empty; put the secret into the file")
 	}
 	return text, nil
 }
 
 func setSecretFile(_ *loader, r *Registry, v string) error {
 	if v == "" {
-		return errors.New("is empty; write the path of the file that has the password")
+		return errors.New("is empty; write the path of the file that has the secret")
 	}
 	abs, _, err := readFile(v)
 	if err == nil {
@@ -105,7 +99,7 @@ var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 func setSecretEnv(l *loader, r *Registry, v string) error {
 	switch {
 	case !variableName.MatchString(v):
-		return errors.New("is not the name of an environment variable; write the name, and the password into the variable")
+		return errors.New("is not the name of an environment variable; write the name, and the secret into the variable")
 	case strings.HasPrefix(v, prefix):
 		return errors.New("begins with " + prefix + ", as only the variables of the configuration may; choose another name")
 	case !slices.ContainsFunc(l.environ, func(s string) bool {

@@ -65,7 +65,7 @@ func TestCredentialsAreReadAnew(t *testing.T) {
 
 	overwrite(t, file, []byte("\n"))
 	t.Setenv("REGISTRY_PASSWORD", "")
-	wantCredentials(t, a, "", "", "registries.a.password_file is empty; put the password into the file")
+	wantCredentials(t, a, "", "", "registries.a.password_file is empty; put the secret into the file")
 	wantCredentials(t, b, "", "", "registries.b.password_env names an environment variable that is not set; set it where the server is started")
 	wantCredentials(t, *c.Publish.Storage, "", "", "publish.storage.secret_key_env names an environment variable that is not set; set it where the server is started")
 	if err := os.Remove(file); err != nil {

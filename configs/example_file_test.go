@@ -29,7 +29,7 @@ func documented(t *testing.T) (order []string, comment map[string]string) {
 			top = m[3]
 		}
 		switch {
-		case m == nil, top == registries, top == publish: // TestExampleHasRegistryKeys
+		case m == nil, top == registries, top == publish, top == secrets: // TestExampleHasRegistryKeys
 		case top == "artifacts" && (m[3] == "storage" || len(m[1]) > 2): // likewise
 		case m[4] == "":
 			group = m[3] + "."
@@ -118,11 +118,11 @@ func TestExampleLoads(t *testing.T) {
 // field of Config is left that no key sets.
 func TestExampleFillsConfig(t *testing.T) {
 	text := string(Example)
-	text = regexp.MustCompile(`(?m)^( *)#([a-z_/*-]+:)`).ReplaceAllString(text, "$1$2")
+	text = regexp.MustCompile(`(?m)^( *)#([A-Za-z_/*-]+:)`).ReplaceAllString(text, "$1$2")
 	text = regexp.MustCompile(`(?m)^ *webhook_secret: .*\n`).ReplaceAllString(text, "")
 	text = strings.Replace(text, "/etc/loktar/webhook-secret", write(t, "secret", "hush"), 1)
 	text = strings.Replace(text, "/etc/loktar/private-key.pem", write(t, "key.pem", string(pemKey())), 1)
-	for _, name := range []string{"/etc/loktar/registry-password", "/etc/loktar/s3-secret-key"} {
+	for _, name := range []string{"/etc/loktar/registry-password", "/etc/loktar/s3-secret-key", "/etc/loktar/deploy-token", "/etc/loktar/docs-token"} {
 		text = strings.ReplaceAll(text, name, write(t, "password", "hush"))
 	}
 	c := load(t, write(t, "example.yml", text), []string{"PYPI_TOKEN=hush"})
@@ -158,6 +158,13 @@ func TestExampleFillsConfig(t *testing.T) {
 	}
 	if s := c.Artifacts.Storage; s == nil || s.Type != RegistryS3 || s.S3.Bucket != "loktar" || s.S3.Prefix != "artifacts" {
 		t.Errorf("the artifacts' storage after # is %+v", s)
+	}
+	held := []HeldSecret{
+		{Name: "DEPLOY_TOKEN", Repositories: []string{"acme/pets", "acme/*"}, Packages: []string{"pet_api", "web-*"}, For: ForPublish},
+		{Name: "DEPLOY_TOKEN", Repositories: []string{"globex/docs"}, Packages: []string{"*"}, For: ForAll},
+	}
+	if diff := cmp.Diff(held, c.Secrets, cmpopts.IgnoreUnexported(HeldSecret{})); diff != "" {
+		t.Errorf("the secrets after # (-want +got):\n%s", diff)
 	}
 	pets, other := c.EventsOf("Acme", "Pets"), c.EventsOf("acme", "docs")
 	if pets.Forks != "run" || pets.Drafts != "wait" || len(pets.Push) != 1 || other.Forks != "approve" || other.Drafts != "wait" {

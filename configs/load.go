@@ -22,7 +22,7 @@ import (
 //
 // Everything that is wrong is reported at once, in an *Error. The files that
 // the configuration names are read here, once; those with the credentials of
-// registries are read again at each use, see Registry.Credentials.
+// registries and with secrets are read again at each use.
 func Load(file string, environ []string) (Config, error) {
 	l := &loader{values: koanf.New("."), source: map[string]string{}, lists: map[string][]setting{}, environ: environ}
 	l.defaults()
@@ -45,6 +45,7 @@ type loader struct {
 	lists    map[string][]setting // the elements of the lists of the file
 	special  []repository         // what the file says of single repositories
 	places   []place              // what the file says of the storage and of registries
+	held     []place              // what the file says of secrets
 	environ  []string
 	dataDir  string // what data_dir came to
 	problems []Problem
@@ -89,13 +90,15 @@ func (l *loader) file(path string) {
 			l.readPublish(e)
 		case e.name == registries:
 			l.readRegistries(e)
+		case e.name == secrets:
+			l.readSecrets(e)
 		case e.name == artifactsStorage:
 			l.readStorage(artifactsStorage, e)
 		case isGroup(e.name):
 			l.complain(e.name, e.source, "has to hold keys; write them on lines of their own below it, further to the right")
 		case !known:
 			l.complain(e.name, e.source, "is not a key of the configuration"+
-				value.Say(value.Nearest(e.name, append(names(), repositories, registries, publish, artifactsStorage), nil), "remove it"))
+				value.Say(value.Nearest(e.name, append(names(), repositories, registries, publish, secrets, artifactsStorage), nil), "remove it"))
 		case l.layer[e.name] != "":
 			l.complain(e.name, e.source, "is there twice; remove one of the two, the other is at "+l.layer[e.name])
 		case !l.formed(k, e.name, e):
@@ -179,7 +182,7 @@ func (l *loader) environment(environ []string) {
 // fileOnly is the key without a variable that a variable's name was made of,
 // or "".
 func fileOnly(variable string) string {
-	for _, k := range []string{repositories, registries, publish, artifactsStorage} {
+	for _, k := range []string{repositories, registries, publish, secrets, artifactsStorage} {
 		name := key{name: k}.variable()
 		if variable == name || strings.HasPrefix(variable, name+"_") {
 			return k
@@ -225,6 +228,7 @@ func (l *loader) config() Config {
 	}
 	l.override(&c)
 	l.publishing(&c)
+	l.holding(&c)
 	if !l.values.Exists("public_url") {
 		c.PublicURL, c.derivedURL = urlOf(c.Listen), true
 	}

@@ -122,9 +122,9 @@ registries:
   h: {type: oci, url: https://t, username: u, password_env: hush, repositories: [a/b]}
 `, want: []string{
 			"FILE:2: registries.a.password_file cannot be read (no such file or directory); write the path of a file that the server may read",
-			"FILE:3: registries.b.password_env is not the name of an environment variable; write the name, and the password into the variable",
+			"FILE:3: registries.b.password_env is not the name of an environment variable; write the name, and the secret into the variable",
 			"FILE:4: registries.c.password_file \"DIR/none\" cannot be read (no such file or directory); write the path of a file that the server may read",
-			"FILE:5: registries.d.password_file \"DIR/empty\" is empty; put the password into the file",
+			"FILE:5: registries.d.password_file \"DIR/empty\" is empty; put the secret into the file",
 			"FILE:5: registries.d.password_env \"LOKTAR_P\" begins with LOKTAR_, as only the variables of the configuration may; choose another name",
 			"FILE:5: registries.d.password_env stands beside registries.d.password_file (FILE:5); remove one of the two",
 			"FILE:6: registries.e.username stands without a secret; write password_file or password_env beside it",

@@ -79,7 +79,7 @@ func settings(path, group string, n *yaml.Node) []setting {
 		k, v := n.Content[i], follow(n.Content[i+1])
 		s := setting{name: group + k.Value, source: at(path, k), kind: v.Kind, value: v.Value}
 		known, isKey := find(s.name)
-		ownMap := s.name == repositories || s.name == registries || s.name == publish
+		ownMap := s.name == repositories || s.name == registries || s.name == publish || s.name == secrets
 		top := group == "" && (isGroup(s.name) || ownMap)
 		switch {
 		case v.Kind == yaml.MappingNode && top && !ownMap:

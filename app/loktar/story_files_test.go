@@ -9,6 +9,16 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
+// log NAME REGEXP: what the log of the concluded check NAME says.
+func (w *world) log(ts *testscript.TestScript, neg bool, args []string) {
+	c := w.find(args[0], "completed")
+	status, text, err := w.fetch(strings.TrimPrefix(c.DetailsURL, w.url) + "/log")
+	ts.Check(err)
+	if status != 200 || regexp.MustCompile(args[1]).MatchString(text) == neg {
+		ts.Fatalf("the log of %s (%d, match of %q is %v):\n%s", args[0], status, args[1], !neg, text)
+	}
+}
+
 var filesOnPage = regexp.MustCompile(`href="[./]*(/runs/[^"]*/files/[^"]*)"`)
 
 // download NAME FILE OUT: the page of the check run NAME links to FILE, as its

@@ -14,7 +14,6 @@ var notYet = []struct {
 	what  string // what happens instead
 }{
 	{"services", "", "the steps run without their services"},
-	{"secrets", "", "the steps run without these secrets"},
 	{"cache", "", "nothing is kept between runs"},
 	{"reports", "", "the files are kept for download, and no annotations are made from them"},
 	{"retries", "0", "a job that could not be run is tried again only when the Docker engine was away"},

@@ -222,7 +222,6 @@ func TestWarnings(t *testing.T) {
 	}{
 		{"every key", every, []string{
 			"3:13 notify: has no effect in this version of Loktar: nobody is told",
-			"13:37 packages[0].secrets: has no effect in this version of Loktar: the steps run without these secrets",
 			"14:19 packages[0].services: has no effect in this version of Loktar: the steps run without their services",
 			"16:38 packages[0].retries: has no effect in this version of Loktar: a job that could not be run is tried again only when the Docker engine was away",
 			"16:59 packages[0].retry_failures: has no effect in this version of Loktar: a test that failed is not tried again",
