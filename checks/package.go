@@ -115,6 +115,8 @@ type Manifest struct {
 	Packages     []Package
 	GlobalInputs []string // globs: a change affects every package
 	Ignore       []string // globs: a change affects none
+	// Notify is who is to be told of runs; nil where the file says nothing.
+	Notify *Notify
 	// Warnings are about things that are right and yet will surprise.
 	Warnings []Problem
 	// Edges are dependencies that files of the packages tell of, beside those

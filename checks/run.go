@@ -45,6 +45,8 @@ type Run struct {
 	Ignored      int      `json:"ignored,omitempty"`
 	Warnings     []string `json:"warnings,omitempty"`
 	Notes        []string `json:"notes,omitempty"`
+	// Notify is who is told of the run; nil for nobody.
+	Notify *Notify `json:"notify,omitempty"`
 	// Remarks tell what people asked for that was not done, and why: the
 	// newest MaxRemarks, oldest first, as plain text in one line each.
 	Remarks []string `json:"remarks,omitempty"`

@@ -75,6 +75,7 @@ type runPut struct {
 	id    string
 	entry runEntry
 	done  bool
+	told  bool
 	data  []byte
 }
 
@@ -102,7 +103,7 @@ func preparePut(c checks.Commit) (*put, error) {
 			return nil, fmt.Errorf("encode run %s: %w", r.ID, err)
 		}
 		entry := runEntry{r.Seq, headKey(r.Repo.ID, r.HeadSHA), targetKey(r.Target())}
-		p.runs = append(p.runs, runPut{r.ID, entry, r.Done(), data})
+		p.runs = append(p.runs, runPut{r.ID, entry, r.Done(), r.Notify != nil, data})
 	}
 	for i := range c.Jobs {
 		j := &c.Jobs[i]
@@ -198,6 +199,9 @@ func (r *runPut) apply(tx *bolt.Tx) error {
 		err = active.Delete(key)
 	} else {
 		err = active.Put(key, nil)
+	}
+	if err == nil && r.told && !known {
+		err = told(tx, r.id)
 	}
 	if err != nil {
 		return err

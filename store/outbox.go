@@ -39,6 +39,11 @@ type DiscardRecord struct {
 // revision. One counter gives all revisions and, with the first of a row, its
 // place.
 func (s *Store) dirty(tx *bolt.Tx, key checks.CheckKey) error {
+	if key.Name == checks.AggregateName {
+		if err := s.notice(tx, key.Run); err != nil {
+			return err
+		}
+	}
 	outbox, known := tx.Bucket(bucketOutbox), tx.Bucket(bucketChecks)
 	rev, err := outbox.NextSequence()
 	if err != nil {

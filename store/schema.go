@@ -47,6 +47,12 @@ var (
 	bucketProofs    = []byte("proofs")    // repository's id, scope, 0, package, 0, key -> proof
 	bucketProofAges = []byte("proofages") // when it passed, key in proofs -> nothing
 	bucketClaims    = []byte("claims")    // what one repository alone may have -> that repository
+
+	// Since schema 5.
+	bucketNotices      = []byte("notices")      // run's id -> notice
+	bucketNoticeRows   = []byte("noticerows")   // revision the row was made at -> row of a notice
+	bucketChannels     = []byte("channels")     // name of a channel -> its id
+	bucketPullComments = []byte("pullcomments") // repository's id, number -> id of our comment
 )
 
 var (
@@ -60,6 +66,7 @@ var migrations = []func(*bolt.Tx) error{
 	createSchema2,
 	createSchema3,
 	createSchema4,
+	createSchema5,
 }
 
 func createSchema1(tx *bolt.Tx) error {
@@ -88,6 +95,11 @@ func createSchema3(tx *bolt.Tx) error {
 // createSchema4 adds proofs and claims.
 func createSchema4(tx *bolt.Tx) error {
 	return createBuckets(tx, bucketProofs, bucketProofAges, bucketClaims)
+}
+
+// createSchema5 adds notices.
+func createSchema5(tx *bolt.Tx) error {
+	return createBuckets(tx, bucketNotices, bucketNoticeRows, bucketChannels, bucketPullComments)
 }
 
 func createBuckets(tx *bolt.Tx, names ...[]byte) error {

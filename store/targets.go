@@ -25,6 +25,36 @@ func (s *Store) LatestFresh(t checks.Target) (run checks.Run, found bool, err er
 	return s.latest(t, func(r *checks.Run) bool { return r.RerunOf == "" })
 }
 
+// Earlier are the newest limit runs of t whose Seq is below seq, newest first.
+func (s *Store) Earlier(t checks.Target, seq uint64, limit int) (runs []checks.Run, err error) {
+	if len(t.Ref) > maxName || seq == 0 {
+		return nil, nil
+	}
+	prefix := targetKey(t)
+	err = s.db.View(func(tx *bolt.Tx) error {
+		mv := movesIn(tx)
+		c := tx.Bucket(bucketTargets).Cursor()
+		k, _ := c.Seek(be(bytes.Clone(prefix), seq))
+		if k == nil {
+			k, _ = c.Last()
+		} else {
+			k, _ = c.Prev()
+		}
+		for ; bytes.HasPrefix(k, prefix) && len(runs) < limit; k, _ = c.Prev() {
+			r, err := runAt(tx, mv, k[len(prefix):])
+			if err != nil {
+				return err
+			}
+			runs = append(runs, r)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read runs of %+v before %d: %w", t, seq, err)
+	}
+	return runs, nil
+}
+
 func (s *Store) latest(t checks.Target, counts func(*checks.Run) bool) (run checks.Run, found bool, err error) {
 	if len(t.Ref) > maxName {
 		return checks.Run{}, false, nil

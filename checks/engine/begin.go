@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -114,6 +115,7 @@ func (e *Engine) newRun(p planned, now time.Time) *activeRun {
 			run.BaseSHA, run.Tree = old.BaseSHA, old.Tree
 		}
 	}
+	e.notify(&run, p)
 	a := &activeRun{run: run}
 	for i, pj := range pl.Jobs {
 		j := &checks.Job{
@@ -136,6 +138,23 @@ func (e *Engine) newRun(p planned, now time.Time) *activeRun {
 	checks.Settle(&a.run, a.jobs, now)
 	e.index(a)
 	return a
+}
+
+// notify settles who is told of the run: as of the run that it repeats, where
+// loktar.json was not read for it.
+func (e *Engine) notify(run *checks.Run, p planned) {
+	m := p.change.Manifest
+	if p.rerunOf != nil && m == nil {
+		run.Notify = p.rerunOf.Notify
+		return
+	}
+	var wanted *checks.Notify
+	if m != nil {
+		wanted = m.Notify
+	}
+	var notes []string
+	run.Notify, notes = e.o.Notify(*run, wanted)
+	run.Notes = append(slices.Clip(run.Notes), notes...)
 }
 
 // index fills what is derived from a run's jobs.

@@ -93,6 +93,10 @@ type Options struct {
 	// Policy says what the operator wants of a repository; nil stands for the
 	// zero policy everywhere.
 	Policy func(checks.Repo) checks.Policy
+	// Notify says who is told of a run, given what loktar.json asks for (nil
+	// where it says nothing), and in plain sentences what of that is not done.
+	// Nil stands for nobody.
+	Notify func(run checks.Run, wanted *checks.Notify) (*checks.Notify, []string)
 	// Forget is called, in a goroutine of its own, for a repository that the
 	// App lost. Nil calls nothing.
 	Forget func(ctx context.Context, repo checks.Repo)
@@ -151,6 +155,9 @@ func New(o Options) *Engine {
 	}
 	if o.Policy == nil {
 		o.Policy = func(checks.Repo) checks.Policy { return checks.Policy{} }
+	}
+	if o.Notify == nil {
+		o.Notify = func(checks.Run, *checks.Notify) (*checks.Notify, []string) { return nil, nil }
 	}
 	if o.Forget == nil {
 		o.Forget = func(context.Context, checks.Repo) {}

@@ -28,7 +28,7 @@ func (p *parser) file(m *checks.Manifest) {
 		p.mistyped(p.root, "an object", `{"packages": []}`)
 		return
 	}
-	var list *node
+	var list, notify *node
 	for i := range p.root.kids {
 		n := &p.root.kids[i]
 		switch n.key {
@@ -41,10 +41,8 @@ func (p *parser) file(m *checks.Manifest) {
 		case "ignore":
 			m.Ignore = p.globs(n)
 		case "notify":
-			if n.kind != '{' {
-				p.mistyped(n, "an object", "{}")
-			}
-			p.notice(n)
+			notify = n
+			m.Notify = p.notify(n)
 		case "$schema":
 			p.text(n, `"https://example.com/loktar.schema.json"`)
 		default:
@@ -62,6 +60,7 @@ func (p *parser) file(m *checks.Manifest) {
 	}
 	entries := p.entries(list, &base, m)
 	p.names(entries)
+	p.told(notify, m.Packages)
 	p.folders(entries)
 	p.tags(entries)
 	p.dependencies(entries)

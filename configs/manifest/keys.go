@@ -20,6 +20,8 @@ var (
 	serviceKeys  = []string{"image", "env", "ports", "ready"}
 	resourceKeys = []string{"cpus", "memory", "pids"}
 	cacheKeys    = []string{"key", "paths"}
+	notifyKeys   = []string{"slack", "comment"}
+	slackKeys    = []string{"channel", "on", "packages", "events"}
 )
 
 // builtin is a package of which loktar.json says nothing.
@@ -100,7 +102,7 @@ var packageKeyNames = slices.Sorted(maps.Keys(packageKeys))
 // common are the strings that many packages have in common.
 var common = func() map[string]string {
 	m := map[string]string{}
-	for _, words := range [][]string{packageKeyNames, fileKeys, pkgTypes, testTypes, kinds, serviceKeys, resourceKeys, cacheKeys, buildKeyNames} {
+	for _, words := range [][]string{packageKeyNames, fileKeys, pkgTypes, testTypes, kinds, serviceKeys, resourceKeys, cacheKeys, notifyKeys, slackKeys, buildKeyNames} {
 		for _, w := range words {
 			m[w] = w
 		}

@@ -18,7 +18,6 @@ var notYet = []struct {
 	{"reports", "", "the files are kept for download, and no annotations are made from them"},
 	{"retries", "0", "a job that could not be run is tried again only when the Docker engine was away"},
 	{"retry_failures", "", "a test that failed is not tried again"},
-	{"notify", "", "nobody is told"},
 }
 
 // partly are the keys of notYet that have some effect.

@@ -31,7 +31,7 @@ const first = `{
 // every says everything that a package can say.
 const every = `{
   "$schema": "https://example.com/loktar.schema.json",
-  "notify": {"slack": "#ci"},
+  "notify": {"slack": [{"channel": "#ci"}, {"channel": "C0123456789", "on": ["always"], "packages": ["app", "l*"], "events": ["push"]}], "comment": "failure"},
   "global_inputs": ["go.mod", "tools/**"],
   "ignore": ["**/*.md"],
   "packages": [
@@ -114,6 +114,13 @@ func TestFirstExample(t *testing.T) {
 
 func TestEveryKey(t *testing.T) {
 	m := parse(t, every)
+	notify := &checks.Notify{Comment: checks.WhenFailure, Slack: []checks.SlackRule{
+		{Channel: "#ci", On: []checks.When{checks.WhenFailure, checks.WhenFixed}},
+		{Channel: "C0123456789", On: []checks.When{checks.WhenAlways}, Packages: []string{"app", "l*"}, Events: []checks.NotifyEvent{checks.NotifyPush}},
+	}}
+	if diff := cmp.Diff(notify, m.Notify); diff != "" {
+		t.Errorf("notify (-want +got):\n%s", diff)
+	}
 	compare(t, []checks.Package{
 		{
 			Name: "app", Dir: "services/app", PkgType: "docker", TestType: checks.TestCommand, Type: "service",
@@ -221,7 +228,6 @@ func TestWarnings(t *testing.T) {
 		want       []string
 	}{
 		{"every key", every, []string{
-			"3:13 notify: has no effect in this version of Loktar: nobody is told",
 			"14:19 packages[0].services: has no effect in this version of Loktar: the steps run without their services",
 			"16:38 packages[0].retries: has no effect in this version of Loktar: a job that could not be run is tried again only when the Docker engine was away",
 			"16:59 packages[0].retry_failures: has no effect in this version of Loktar: a test that failed is not tried again",

@@ -153,8 +153,19 @@ b"}`, []string{
 		"1:161 defaults.depends_on[0]: package `c` is not listed; add it to `packages` or remove it here",
 	}},
 	{"notify", manifest.Options{}, `{"packages": [], "notify": "me", "$schema": 1}`, []string{
-		`1:28 notify: is a string but must be an object; write for example {}`,
+		`1:28 notify: is a string but must be an object; write for example {"slack": [{"channel": "#team-pets"}]}`,
 		"1:45 $schema: is a number but must be a string; write `1` in double quotes",
+	}},
+	{"notify slack", manifest.Options{}, `{"notify": {"slack": [{"channel": "CI", "on": ["fail"]}, {"packages": ["libs", "li*", "a b"]}, {"channel": "#a", "events": ["pr"]}], "comment": true, "mail": 1},
+"packages": [{"pkg_name": "lib"}]}`, []string{
+		"1:35 notify.slack[0].channel: `CI` is not a channel; did you mean `#ci`?",
+		"1:48 notify.slack[0].on[0]: `fail` is nothing that is told of; write `failure`, `fixed`, `published` or `always`",
+		`1:58 notify.slack[1].channel: is missing; name the channel, for example "#team-pets"`,
+		"1:72 notify.slack[1].packages[0]: `libs` is not a package of this file; did you mean `lib`?",
+		"1:87 notify.slack[1].packages[2]: `a b` is not the name of a package; `*` stands for any characters",
+		"1:125 notify.slack[2].events[0]: `pr` is no kind of run; write `pull_request`, `push`, `tag` or `merge_group`",
+		"1:145 notify.comment: is `true`, which does not say when; write \"failure\" or \"always\"",
+		"1:151 notify.mail: unknown key `mail`; remove it or write `slack` or `comment`",
 	}},
 	{"names", manifest.Options{}, `{"packages": [{}, {"pkg_name": ""}, {"pkg_name": "a b"}, {"pkg_name": ".a"}, {"pkg_name": "loktar"}, {"pkg_name": 7}, {"pkg_name": "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}]}`, []string{
 		`1:15 packages[0].pkg_name: is missing; give the package a name`,

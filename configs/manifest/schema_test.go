@@ -64,6 +64,8 @@ func TestSchemaKeys(t *testing.T) {
 		"$defs service properties":    serviceKeys,
 		"$defs resources properties":  resourceKeys,
 		"$defs cache properties":      cacheKeys,
+		"$defs notify properties":     notifyKeys,
+		"$defs slack properties":      slackKeys,
 	} {
 		got := slices.Sorted(maps.Keys(raw(t, strings.Fields(path)...)))
 		if diff := cmp.Diff(slices.Sorted(slices.Values(want)), got); diff != "" {
@@ -145,6 +147,24 @@ func TestSchemaAgrees(t *testing.T) {
 				if m, problems := Parse([]byte(text), Options{}); (m == nil) != (wrong == 1) {
 					t.Errorf("%s: %v", text, problems)
 				}
+			}
+		}
+	}
+	// What the whole file says of notify, likewise.
+	for wrong, list := range [2][]string{
+		{`{}`, `{"slack": []}`, `{"comment": false}`, `{"comment": "always"}`, `{"slack": [{"channel": "#a-b_1"}, {"channel": "#größe"}, {"channel": "C0123456789"}]}`,
+			`{"slack": [{"channel": "#a", "on": ["published", "fixed"], "packages": ["a", "x*"], "events": ["tag", "push"]}]}`},
+		{`[]`, `"#ci"`, `{"slack": "#ci"}`, `{"slack": {}}`, `{"slack": [{}]}`, `{"slack": ["#ci"]}`, `{"comment": true}`, `{"comment": "never"}`, `{"email": []}`,
+			`{"slack": [{"channel": "ci"}]}`, `{"slack": [{"channel": "#CI"}]}`, `{"slack": [{"channel": "#a b"}]}`, `{"slack": [{"channel": "#"}]}`, `{"slack": [{"channel": "@ann"}]}`,
+			`{"slack": [{"channel": "D0123456789"}]}`, `{"slack": [{"channel": "#a", "on": []}]}`, `{"slack": [{"channel": "#a", "on": ["red"]}]}`, `{"slack": [{"channel": "#a", "on": ["fixed", "fixed"]}]}`,
+			`{"slack": [{"channel": "#a", "events": ["release"]}]}`, `{"slack": [{"channel": "#a", "packages": ["a b"]}]}`, `{"slack": [{"channel": "#a", "packages": []}]}`,
+			`{"slack": [` + strings.Repeat(`{"channel": "#a"},`, 20) + `{"channel": "#a"}]}`, `{"slack": [{"channel": "#a", "webhook": "x"}]}`},
+	} {
+		for _, v := range list {
+			text := `{"packages": [{"pkg_name": "a"}], "notify": ` + v + `}`
+			agree(t, s, text, false)
+			if m, problems := Parse([]byte(text), Options{}); (m == nil) != (wrong == 1) {
+				t.Errorf("%s: %v", text, problems)
 			}
 		}
 	}

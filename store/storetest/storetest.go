@@ -47,6 +47,15 @@ type Store interface {
 	Replies(limit int) ([]checks.Reply, error)
 	ReplyDone(ctx context.Context, delivery string) error
 
+	Earlier(t checks.Target, seq uint64, limit int) ([]checks.Run, error)
+	Notices(limit int) ([]checks.NoticeRow, error)
+	NoticeDone(ctx context.Context, run string, rev uint64) error
+	Posts(run string) (map[string]checks.Post, error)
+	Posted(ctx context.Context, run, place string, p checks.Post) error
+	ChannelID(name string) (string, error)
+	PullComment(repo int64, number int) (int64, error)
+	SetPullComment(ctx context.Context, repo int64, number int, id int64) error
+
 	Reserve(ctx context.Context, p checks.Publication, floor int64, version func(number int64) (string, error)) (checks.Publication, error)
 	Published(ctx context.Context, p checks.Publication) error
 	GiveUp(ctx context.Context, p checks.Publication) error
@@ -77,6 +86,7 @@ func Run(t *testing.T, open Open) {
 		{"Outbox", testOutbox},
 		{"Written", testWritten},
 		{"Replies", testReplies},
+		{"Notices", testNotices},
 		{"Moves", testMoves},
 		{"Publications", testPublications},
 		{"PublicationRefusals", testPublicationRefusals},
