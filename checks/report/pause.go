@@ -7,8 +7,8 @@ import (
 	"github.com/cenkalti/backoff/v5"
 )
 
-// newBackoff is the waits between attempts that fail.
-func newBackoff() *backoff.ExponentialBackOff {
+// NewBackoff is the waits between attempts that fail.
+func NewBackoff() *backoff.ExponentialBackOff {
 	b := &backoff.ExponentialBackOff{
 		InitialInterval: 500 * time.Millisecond, Multiplier: 2, RandomizationFactor: 0.3, MaxInterval: 2 * time.Minute,
 	}
@@ -16,9 +16,9 @@ func newBackoff() *backoff.ExponentialBackOff {
 	return b
 }
 
-// pause is how long to wait after errs: the next step of b, or longer where
+// Pause is how long to wait after errs: the next step of b, or longer where
 // one of them says so.
-func pause(b *backoff.ExponentialBackOff, errs ...error) time.Duration {
+func Pause(b *backoff.ExponentialBackOff, errs ...error) time.Duration {
 	gap := b.NextBackOff()
 	for _, err := range errs {
 		var later interface{ RetryAfter() time.Duration }

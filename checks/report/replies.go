@@ -193,9 +193,9 @@ func (r *Replier) ended(g given) {
 		return
 	}
 	if p.backoff == nil {
-		p.backoff = newBackoff()
+		p.backoff = NewBackoff()
 	}
-	gap := pause(p.backoff, g.errs...)
+	gap := Pause(p.backoff, g.errs...)
 	if g.lost {
 		gap = max(gap, settleGap)
 	}

@@ -266,10 +266,10 @@ func (r *Reporter) ended(s sent) {
 	}
 	w := r.waits[key]
 	if w == nil {
-		w = &wait{backoff: newBackoff()}
+		w = &wait{backoff: NewBackoff()}
 		r.waits[key] = w
 	}
-	gap := pause(w.backoff, s.err)
+	gap := Pause(w.backoff, s.err)
 	w.due = now.Add(gap)
 	r.failed(e.installation, s.err, now, gap)
 	log.Warn().Err(s.err).Dur("again_in", gap).Msg("cannot tell GitHub yet")
