@@ -114,7 +114,12 @@ type Job struct {
 	// CarriedFrom is the earlier run whose result this is; such a job is
 	// done from the beginning and has its check run there.
 	CarriedFrom string `json:"carried_from,omitempty"`
-	// Wait is set once an attempt found something outside away; nil otherwise.
+	// Reds and Faults are how many attempts were repeated that had failed, and
+	// that met a fault of ours: see Repeat.
+	Reds   int `json:"reds,omitempty"`
+	Faults int `json:"faults,omitempty"`
+	// Wait is set once an attempt was put back for a reason that is to be told;
+	// nil otherwise.
 	Wait *Wait `json:"wait,omitempty"`
 	// Doomed is set on a running job that is no longer wanted: the outcome
 	// it gets whatever its steps say.
@@ -128,12 +133,22 @@ type Job struct {
 
 // Wait says why a job is tried again later, and when.
 type Wait struct {
+	// Attempt is how the last attempt ended, where that counts as one of the
+	// package's retries. Cause is its cause, or what else it waits for; empty,
+	// as in what older versions kept, is CauseAway.
+	Attempt Outcome `json:"attempt,omitempty"`
+	Cause   Cause   `json:"cause,omitempty"`
 	// Why is a sentence for the reader.
 	Why string `json:"why"`
-	// Since is when it was first tried in vain. It is not tried again before
-	// Until.
+	// Since is when it was first tried in vain for that reason. It is not
+	// tried again before Until, which may be zero.
 	Since time.Time `json:"since"`
 	Until time.Time `json:"until"`
+}
+
+// Of reports whether that, and no end of an attempt, is what is waited for.
+func (w *Wait) Of(c Cause) bool {
+	return w.Attempt == "" && (w.Cause == c || w.Cause == "" && c == CauseAway)
 }
 
 // ID is the job's name.
@@ -154,6 +169,9 @@ func (j *Job) Start(now time.Time) error {
 		return j.refuse("start")
 	}
 	j.State, j.Started, j.Attempt = StateRunning, now, j.Attempt+1
+	if j.Wait != nil && !j.Wait.Of(CauseAway) {
+		j.Wait = nil // it is over; how long something is away is still counted
+	}
 	return nil
 }
 
@@ -172,28 +190,49 @@ func (j *Job) Requeue() error {
 }
 
 // Postpone moves a running job back to queued, where it is not to start before
-// until: what it needs outside is away, for the reason why. A doomed job is
-// refused, as by Requeue.
-func (j *Job) Postpone(why string, now, until time.Time) error {
+// until, for the reason why. A doomed job is refused, as by Requeue.
+func (j *Job) Postpone(c Cause, why string, now, until time.Time) error {
 	if err := j.Requeue(); err != nil {
 		return err
 	}
 	since := now
-	if j.Wait != nil {
+	if j.Wait != nil && j.Wait.Of(c) {
 		since = j.Wait.Since
 	}
-	j.Wait = &Wait{Why: why, Since: since, Until: until}
+	j.Wait = &Wait{Cause: c, Why: why, Since: since, Until: until}
 	return nil
 }
 
+// Repeat moves a running job back to queued, where it is not to start before
+// until, and counts that its attempt ended as r: failed or timed out, or
+// errored. A doomed job is refused, as by Requeue.
+func (j *Job) Repeat(r Result, now, until time.Time) error {
+	if err := j.Requeue(); err != nil {
+		return err
+	}
+	if r.Outcome == OutcomeErrored {
+		j.Faults++
+	} else {
+		j.Reds++
+	}
+	j.Wait = &Wait{Attempt: r.Outcome, Cause: r.Cause, Why: r.Detail, Since: now, Until: until}
+	return nil
+}
+
+// Repeats is how many of the package's retries are used up.
+func (j *Job) Repeats() int { return j.Reds + j.Faults }
+
 // Finish ends a job that is not done. A doomed job ends as it was doomed to,
-// whatever r says.
+// whatever r says. One that passed after a red attempt is flaky.
 func (j *Job) Finish(r Result, now time.Time) error {
 	if j.State == StateDone {
 		return j.refuse("finish")
 	}
 	if j.Doomed != "" {
 		r = Result{Outcome: j.Doomed, Detail: j.Doom, Cause: j.DoomCause, By: j.DoomBy}
+	}
+	if r.Outcome == OutcomePassed && j.Reds > 0 && r.Cause == "" {
+		r.Cause = CauseFlaky
 	}
 	j.State, j.Result, j.Finished, j.Wait = StateDone, r, now, nil
 	j.Doomed, j.Doom, j.DoomCause, j.DoomBy = "", "", "", ""

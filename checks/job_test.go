@@ -45,6 +45,23 @@ func as(j checks.Job, f func(*checks.Job)) checks.Job {
 	return j
 }
 
+// TestWaitsOfOlderVersions: what they kept had no cause.
+func TestWaitsOfOlderVersions(t *testing.T) {
+	for _, c := range []struct {
+		wait checks.Wait
+		away bool
+	}{
+		{checks.Wait{}, true},
+		{checks.Wait{Cause: checks.CauseAway}, true},
+		{checks.Wait{Cause: checks.CauseShutdown}, false},
+		{checks.Wait{Attempt: checks.OutcomeFailed}, false},
+	} {
+		if got := c.wait.Of(checks.CauseAway); got != c.away {
+			t.Errorf("%+v is of what is away: %v", c.wait, got)
+		}
+	}
+}
+
 func TestJobTransitions(t *testing.T) {
 	start := func(j *checks.Job) error { return j.Start(now) }
 	requeue := func(j *checks.Job) error { return j.Requeue() }
@@ -65,6 +82,11 @@ func TestJobTransitions(t *testing.T) {
 		}
 	}
 	red := checks.Result{Outcome: checks.OutcomeFailed, ExitCode: 2}
+	fault := checks.Result{Outcome: checks.OutcomeErrored, Cause: checks.CauseDiskFull, Detail: "Full."}
+	repeat := func(r checks.Result) func(j *checks.Job) error {
+		return func(j *checks.Job) error { return j.Repeat(r, now, now.Add(time.Second)) }
+	}
+	pass := func(j *checks.Job) error { return j.Finish(checks.Result{Outcome: checks.OutcomePassed}, now) }
 	same := func(*checks.Job) {}
 	for name, c := range map[string]struct {
 		from checks.Job
@@ -89,6 +111,22 @@ func TestJobTransitions(t *testing.T) {
 		}, ""},
 		"drop doomed": {doomed(), drop(true), same, ""},
 		"drop done":   {done(), drop(false), same, ""},
+		"repeat a fault": {running(), repeat(fault), func(j *checks.Job) {
+			j.State, j.Started, j.Faults = checks.StateQueued, time.Time{}, 1
+			j.Wait = &checks.Wait{Attempt: checks.OutcomeErrored, Cause: checks.CauseDiskFull, Why: "Full.", Since: now, Until: now.Add(time.Second)}
+		}, ""},
+		"repeat a red": {running(), repeat(red), func(j *checks.Job) {
+			j.State, j.Started, j.Reds = checks.StateQueued, time.Time{}, 1
+			j.Wait = &checks.Wait{Attempt: checks.OutcomeFailed, Since: now, Until: now.Add(time.Second)}
+		}, ""},
+		"repeat doomed": {doomed(), repeat(fault), same, "requeue job r/p: it is to end as superseded"},
+		"repeat queued": {queued(), repeat(fault), same, "requeue job r/p: it is queued"},
+		"pass after a red": {as(running(), func(j *checks.Job) { j.Reds = 1 }), pass, func(j *checks.Job) {
+			j.State, j.Finished, j.Result = checks.StateDone, now, checks.Result{Outcome: checks.OutcomePassed, Cause: checks.CauseFlaky}
+		}, ""},
+		"pass after a fault": {as(running(), func(j *checks.Job) { j.Faults = 1 }), pass, func(j *checks.Job) {
+			j.State, j.Finished, j.Result = checks.StateDone, now, checks.Result{Outcome: checks.OutcomePassed}
+		}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := c.from

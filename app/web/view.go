@@ -27,7 +27,9 @@ func stateOf(j checks.Job) state {
 			s.Detail = "It starts when " + list(j.Needs) + " passed and there is a free slot."
 		}
 		if w := j.Wait; w != nil {
-			s.Detail = w.Why + " It is tried again after " + w.Until.UTC().Format("15:04:05 MST") + "."
+			if s.Detail = w.Why + " It is tried again."; !w.Until.IsZero() {
+				s.Detail = w.Why + " It is tried again after " + w.Until.UTC().Format("15:04:05 MST") + "."
+			}
 		}
 		return s
 	case j.State == checks.StateRunning && j.Doomed != "":

@@ -77,6 +77,7 @@ func (e *Engine) finish(ctx context.Context, end ended) {
 	case j.Doomed != "":
 	case errors.Is(end.cause, errShutdown) && (end.err != nil || end.result.Outcome == checks.OutcomeCancelled):
 		again = true
+		j.Wait = &checks.Wait{Cause: checks.CauseShutdown, Why: "The server was shut down while this ran.", Since: now}
 		log.Info().Msg("stopped by the shutdown; runs again at the next start")
 	case checks.KindOf(end.err) == checks.KindAway:
 		if e.postpone(ctx, j, end.err, now) {
@@ -87,6 +88,9 @@ func (e *Engine) finish(ctx context.Context, end ended) {
 		log.Warn().Err(end.err).Msg("the attempt of an earlier process could not be taken up; the job is run anew")
 	case checks.KindOf(end.err) == checks.KindUnavailable:
 		again = true
+		if cause := checks.CauseOf(end.err); cause == checks.CauseEngineLost {
+			j.Wait = &checks.Wait{Cause: cause, Why: checks.PublicText(end.err, "The container engine does not answer."), Since: now}
+		}
 		log.Warn().Err(end.err).Msg("the attempt was lost; the job waits")
 		if ctx.Err() == nil {
 			e.pause(ctx)
@@ -112,6 +116,9 @@ func (e *Engine) finish(ctx context.Context, end ended) {
 			r.Cause = checks.CauseAway
 			r.Detail += " It was tried for a day."
 		}
+	}
+	if j.Doomed == "" && e.retry(ctx, j, r, end.err, now) {
+		return
 	}
 	if err := j.Finish(r, now); err != nil {
 		panic(err) // only running jobs end
@@ -186,8 +193,14 @@ func (e *Engine) recover(ctx, work context.Context) error {
 		for i := range jobs[run.ID] {
 			j := &jobs[run.ID][i]
 			a.jobs = append(a.jobs, j)
-			if j.Wait != nil {
-				j.Wait.Until = time.Time{} // a start may well mend it
+			switch w := j.Wait; {
+			case w == nil || w.Attempt != "":
+			case w.Of(checks.CauseShutdown):
+				j.Wait = nil
+				c.Jobs = append(c.Jobs, *j)
+				c.Dirty = append(c.Dirty, checks.CheckKey{Run: run.ID, Name: j.Package.Name})
+			default:
+				w.Until = time.Time{} // a start may well mend it
 			}
 			switch {
 			case j.State != checks.StateRunning:

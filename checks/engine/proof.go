@@ -3,9 +3,9 @@ package engine
 import "github.com/dudesons/loktar/checks"
 
 // proven are the proofs that a job's end makes: of a green result in an image
-// that is known by its content. Nothing else ever makes one.
+// that is known by its content, which was not red before. Nothing else makes one.
 func proven(run *checks.Run, j *checks.Job) []checks.ScopedProof {
-	if j.Result.Outcome != checks.OutcomePassed || j.Result.Reused != nil || j.Key == "" || j.Result.Image == "" || j.Release != nil {
+	if j.Result.Outcome != checks.OutcomePassed || j.Result.Reused != nil || j.Result.Cause == checks.CauseFlaky || j.Key == "" || j.Result.Image == "" || j.Release != nil {
 		return nil
 	}
 	return scoped(run, j, checks.Proof{
@@ -16,7 +16,12 @@ func proven(run *checks.Run, j *checks.Job) []checks.ScopedProof {
 // refuted are the proofs that a job's end takes back: where a package failed,
 // that it passed before at the same inputs says nothing.
 func refuted(run *checks.Run, j *checks.Job) []checks.ScopedProof {
-	if o := j.Result.Outcome; o != checks.OutcomeFailed && o != checks.OutcomeTimedOut || j.Key == "" || j.Release != nil {
+	return taken(run, j, j.Result.Outcome)
+}
+
+// taken are those that an attempt takes back which came to o.
+func taken(run *checks.Run, j *checks.Job, o checks.Outcome) []checks.ScopedProof {
+	if o != checks.OutcomeFailed && o != checks.OutcomeTimedOut || j.Key == "" || j.Release != nil {
 		return nil
 	}
 	return scoped(run, j, checks.Proof{Key: j.Key}, checks.RefuteScopes(run))

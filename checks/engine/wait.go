@@ -21,7 +21,7 @@ const (
 // again. It reports whether it did: a job that waited long enough is to end.
 func (e *Engine) postpone(ctx context.Context, j *checks.Job, err error, now time.Time) bool {
 	waited := time.Duration(0)
-	if j.Wait != nil {
+	if j.Wait != nil && j.Wait.Of(checks.CauseAway) {
 		waited = now.Sub(j.Wait.Since)
 	}
 	if waited >= awayPatience {
@@ -33,7 +33,7 @@ func (e *Engine) postpone(ctx context.Context, j *checks.Job, err error, now tim
 		gap = max(gap, later.RetryAfter())
 	}
 	run := e.active[j.Run].run
-	if err := j.Postpone(checks.PublicText(err, "Something that it needs does not answer."), now, now.Add(gap)); err != nil {
+	if err := j.Postpone(checks.CauseAway, checks.PublicText(err, "Something that it needs does not answer."), now, now.Add(gap)); err != nil {
 		panic(err) // only running jobs end
 	}
 	log := jobLog(e.o.Log, run, j.ID())

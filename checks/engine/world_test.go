@@ -100,6 +100,7 @@ type runner struct {
 	results map[string]checks.Result
 	errs    map[string][]error
 	gates   map[string]chan struct{} // closed: the job may end
+	script  []attempt                // what attempts come to, taken one by one
 	down    bool
 	left    map[string]bool // by package: something of an earlier process is there
 	now     int
@@ -116,6 +117,10 @@ func (r *runner) Run(ctx context.Context, _ checks.Run, job checks.Job) (checks.
 	var err error
 	if errs := r.errs[name]; len(errs) > 0 {
 		r.errs[name], err = errs[1:], errs[0]
+	}
+	if len(r.script) > 0 {
+		res, err = r.script[0].result, r.script[0].err
+		r.script = r.script[1:]
 	}
 	r.mu.Unlock()
 	defer func() { r.mu.Lock(); r.now--; r.mu.Unlock() }()
@@ -166,6 +171,8 @@ type world struct {
 	runner *runner
 	stop   func()
 	seq    int
+	// patience is how long something may take to come.
+	patience time.Duration
 
 	policy checks.Policy // of every repository
 	mu     sync.Mutex
@@ -174,7 +181,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	w := &world{
-		t: t, path: filepath.Join(t.TempDir(), "loktar.db"),
+		t: t, path: filepath.Join(t.TempDir(), "loktar.db"), patience: 20 * time.Second,
 		source: &source{changes: map[string]checks.Change{}, errs: map[string][]error{}, entered: map[string]bool{}},
 		runner: &runner{results: map[string]checks.Result{}, errs: map[string][]error{}, gates: map[string]chan struct{}{}},
 	}
@@ -295,14 +302,14 @@ func (w *world) outcomes(id string) []string {
 
 func (w *world) until(what string, cond func() bool) {
 	w.t.Helper()
-	tick := time.NewTicker(time.Millisecond)
+	tick := time.NewTicker(w.patience / 20_000)
 	defer tick.Stop()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(w.patience)
 	for !cond() {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			w.t.Fatalf("%s did not come within 20 s; started: %v", what, w.runner.ran())
+			w.t.Fatalf("%s did not come within %s; started: %v", what, w.patience, w.runner.ran())
 		}
 	}
 }

@@ -84,6 +84,40 @@ func TestEveryEndIsToldApart(t *testing.T) {
 	}
 }
 
+// TestEveryWaitIsToldApart renders a job that waits, for each reason.
+func TestEveryWaitIsToldApart(t *testing.T) {
+	until := noon.Add(4 * time.Second)
+	for title, c := range map[string]struct {
+		wait *checks.Wait
+		text string
+	}{
+		"Waiting for its turn":                           {nil, ""},
+		"Waiting: the last attempt found something away": {&checks.Wait{Why: "No registry.", Since: noon, Until: until}, "No registry. It waits since Jan 2, 12:00:00 UTC, was tried 2 times and is tried again after Jan 2, 12:00:04 UTC. Nobody has to do anything.\n\n"},
+		"Waiting for the server: it was shut down":       {&checks.Wait{Cause: checks.CauseShutdown, Why: "The server was shut down while this ran."}, "The server was shut down while this ran. It runs again when the server is up. Nobody has to do anything here.\n\n"},
+		"Waiting for the container engine":               {&checks.Wait{Cause: checks.CauseEngineLost, Why: "No engine."}, "No engine. It runs again by itself when the engine answers.\n\n"},
+		"Tried again soon: attempt 2 could not be run":   {&checks.Wait{Attempt: checks.OutcomeErrored, Cause: checks.CauseDiskFull, Why: "Full.", Until: until}, "Full. Attempt 3 of 4 at most follows after Jan 2, 12:00:04 UTC.\n\n"},
+		"Tried again soon: attempt 2 failed":             {&checks.Wait{Attempt: checks.OutcomeFailed, Why: "Red.", Until: until}, "Red. Attempt 3 of 4 at most follows after Jan 2, 12:00:04 UTC.\n\n"},
+		"Tried again soon: attempt 2 timed out":          {&checks.Wait{Attempt: checks.OutcomeTimedOut, Why: "Late.", Until: until}, "Late. Attempt 3 of 4 at most follows after Jan 2, 12:00:04 UTC.\n\n"},
+	} {
+		j := testJob("lib")
+		j.Reasons, j.Wait, j.Attempt, j.Faults, j.Package.Retries = nil, c.wait, 2, 2, 3
+		cr := Package(testRun(), j, base)
+		if cr.Status != checks.StatusQueued || cr.Title != title || cr.Summary != c.text {
+			t.Errorf("%s, %q, %q; want %q, %q", cr.Status, cr.Title, cr.Summary, title, c.text)
+		}
+	}
+}
+
+func TestAttemptsAreTold(t *testing.T) {
+	j := ended(testJob("lib"), checks.Result{Outcome: checks.OutcomePassed, Cause: checks.CauseFlaky}, time.Second)
+	j.Attempt, j.Reds = 3, 1
+	cr := Package(testRun(), j, base)
+	want := "**Attempt:** 3. 1 earlier one failed, and `retry_failures` has that repeated. What passes only then stands for no later run. Others were lost through no fault of the code.\n\n"
+	if cr.Title != "Passed on attempt 3: flaky" || cr.Conclusion != checks.ConclusionSuccess || !strings.Contains(cr.Summary, want) {
+		t.Errorf("%s, %q, %q", cr.Conclusion, cr.Title, cr.Summary)
+	}
+}
+
 // TestAHostileImageBreaksNoTitle: what loktar.json names is shown as one short
 // line.
 func TestAHostileImageBreaksNoTitle(t *testing.T) {

@@ -54,9 +54,8 @@ func Package(run checks.Run, j checks.Job, base string) checks.CheckRun {
 	if len(j.Reasons) > 0 {
 		fmt.Fprintf(&b, "**%s:** %s\n\n", why(j), reasons(j.Reasons, 5))
 	}
-	if w := j.Wait; w != nil && j.State == checks.StateQueued {
-		fmt.Fprintf(&b, "%s It waits since %s, was tried %s and is tried again after %s. Nobody has to do anything.\n\n",
-			sentence(w.Why), clock(w.Since), markdown.Count(j.Attempt, "time"), clock(w.Until))
+	if j.Wait != nil && j.State == checks.StateQueued {
+		b.WriteString(waits(j) + "\n\n")
 	}
 	if j.State == checks.StateQueued && len(j.Needs) > 0 {
 		fmt.Fprintf(&b, "**Waits for:** %s\n\n", names(j.Needs, 20))
@@ -66,9 +65,7 @@ func Package(run checks.Run, j checks.Job, base string) checks.CheckRun {
 	} else if ran(j) {
 		fmt.Fprintf(&b, "**Tested:** %s\n\n", tested(run))
 	}
-	if j.Attempt > 1 && j.State != checks.StateQueued {
-		fmt.Fprintf(&b, "**Attempt:** %d. Earlier ones were lost through no fault of the code.\n\n", j.Attempt)
-	}
+	b.WriteString(attempts(j))
 	b.WriteString(files(j, base))
 	if ran(j) && j.Package.TestType != checks.TestNone {
 		fmt.Fprintf(&b, "[Open the log](%s)\n", cr.DetailsURL)

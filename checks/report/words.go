@@ -14,10 +14,7 @@ import (
 func title(j checks.Job) string {
 	switch j.State {
 	case checks.StateQueued:
-		if j.Wait != nil {
-			return "Waiting: the last attempt found something away"
-		}
-		return "Waiting for its turn"
+		return waiting(j)
 	case checks.StateRunning:
 		if j.Release != nil {
 			return "Building and publishing " + j.Release.Package
@@ -76,6 +73,60 @@ func title(j checks.Job) string {
 // cause is what ended a job, as one line of plain text that begins with a
 // capital letter; empty where its outcome says it all.
 func cause(j checks.Job) string { return checks.Sentence(markdown.Plain(j.Ended(), maxTitle)) }
+
+// waiting is what a queued job waits for.
+func waiting(j checks.Job) string {
+	w := j.Wait
+	switch {
+	case w == nil:
+		return "Waiting for its turn"
+	case w.Attempt == checks.OutcomeErrored:
+		return fmt.Sprintf("Tried again soon: attempt %d could not be run", j.Attempt)
+	case w.Attempt == checks.OutcomeTimedOut:
+		return fmt.Sprintf("Tried again soon: attempt %d timed out", j.Attempt)
+	case w.Attempt != "":
+		return fmt.Sprintf("Tried again soon: attempt %d failed", j.Attempt)
+	case w.Of(checks.CauseShutdown):
+		return "Waiting for the server: it was shut down"
+	case w.Of(checks.CauseEngineLost):
+		return "Waiting for the container engine"
+	}
+	return "Waiting: the last attempt found something away"
+}
+
+// waits tells of a wait, as Markdown.
+func waits(j checks.Job) string {
+	w := j.Wait
+	why := sentence(w.Why)
+	switch {
+	case w.Attempt != "":
+		return fmt.Sprintf("%s Attempt %d of %d at most follows after %s.", why, j.Attempt+1, j.Attempt+1+j.Package.Retries-j.Repeats(), clock(w.Until))
+	case w.Of(checks.CauseShutdown):
+		return why + " It runs again when the server is up. Nobody has to do anything here."
+	case w.Of(checks.CauseEngineLost):
+		return why + " It runs again by itself when the engine answers."
+	}
+	return fmt.Sprintf("%s It waits since %s, was tried %s and is tried again after %s. Nobody has to do anything.",
+		why, clock(w.Since), markdown.Count(j.Attempt, "time"), clock(w.Until))
+}
+
+// attempts tells of attempts before the last one; empty when there was none.
+func attempts(j checks.Job) string {
+	if j.Attempt <= 1 || j.State == checks.StateQueued {
+		return ""
+	}
+	s := fmt.Sprintf("**Attempt:** %d.", j.Attempt)
+	if j.Reds > 0 {
+		s += " " + markdown.Count(j.Reds, "earlier one") + " failed, and " + markdown.Code("retry_failures") + " has that repeated."
+		if j.Result.Cause == checks.CauseFlaky {
+			s += " What passes only then stands for no later run."
+		}
+	}
+	if j.Attempt-1 > j.Reds {
+		s += " " + map[bool]string{true: "Others", false: "Earlier ones"}[j.Reds > 0] + " were lost through no fault of the code."
+	}
+	return s + "\n\n"
+}
 
 // clock is a moment as people read it who may be anywhere.
 func clock(at time.Time) string { return at.UTC().Format("Jan 2, 15:04:05 MST") }

@@ -16,8 +16,6 @@ var notYet = []struct {
 	{"services", "", "the steps run without their services"},
 	{"cache", "", "nothing is kept between runs"},
 	{"reports", "", "the files are kept for download, and no annotations are made from them"},
-	{"retries", "0", "a job that could not be run is tried again only when the Docker engine was away"},
-	{"retry_failures", "", "a test that failed is not tried again"},
 }
 
 // partly are the keys of notYet that have some effect.

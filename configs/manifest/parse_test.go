@@ -229,13 +229,11 @@ func TestWarnings(t *testing.T) {
 	}{
 		{"every key", every, []string{
 			"14:19 packages[0].services: has no effect in this version of Loktar: the steps run without their services",
-			"16:38 packages[0].retries: has no effect in this version of Loktar: a job that could not be run is tried again only when the Docker engine was away",
-			"16:59 packages[0].retry_failures: has no effect in this version of Loktar: a test that failed is not tried again",
 			"18:34 packages[0].cache: has no effect in this version of Loktar: nothing is kept between runs",
 			"20:43 packages[0].reports: has only a part of its effect in this version of Loktar: the files are kept for download, and no annotations are made from them",
 		}},
-		{"once a key", `{"packages": [{"pkg_name": "a", "retries": 1}, {"pkg_name": "b", "retries": 1}]}`, []string{
-			"1:44 packages[0].retries: has no effect in this version of Loktar: a job that could not be run is tried again only when the Docker engine was away (2 packages use it)",
+		{"once a key", `{"packages": [{"pkg_name": "a", "reports": ["x"]}, {"pkg_name": "b", "reports": ["x"]}]}`, []string{
+			"1:44 packages[0].reports: has only a part of its effect in this version of Loktar: the files are kept for download, and no annotations are made from them (2 packages use it)",
 		}},
 		{"asking for nothing", `{"packages": [{"pkg_name": "a", "git": false, "required": false, "sandbox": "repository", "secrets": [],
 			"services": {}, "cache": [], "dependencies_type": ["none"], "retries": 0, "retry_failures": false, "pkg_type": "whl",

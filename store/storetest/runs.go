@@ -20,6 +20,9 @@ func testRuns(t *testing.T, open Open) {
 	// The order of the names is not the order of the plan.
 	lib, api := job(r1, 0, "lib"), job(r1, 1, "api")
 	api.Needs = []string{"lib"}
+	// One that is tried again at a moment that is to come.
+	must(t, lib.Start(someTime))
+	must(t, lib.Repeat(checks.Result{Outcome: checks.OutcomeErrored, Cause: checks.CauseImageUnpullable, Detail: "No registry."}, someTime, someTime.Add(time.Second)))
 	must(t, s.Commit(t.Context(), checks.Commit{Runs: []checks.Run{r1}, Jobs: []checks.Job{api, lib}}))
 	web := job(r2, 0, "web")
 	must(t, s.Commit(t.Context(), checks.Commit{Runs: []checks.Run{r3, r2}, Jobs: []checks.Job{web}}))
