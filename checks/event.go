@@ -40,6 +40,9 @@ const (
 	// EventRepoMoved: Repo has a new name or owner, as Repo and Installation
 	// say.
 	EventRepoMoved EventKind = "repo_moved"
+	// EventLocal: a person asks in a clone of theirs, without GitHub. Packages
+	// names what they ask for; nil is what the change affects.
+	EventLocal EventKind = "local"
 	// EventReposGone: we may act no more on Repos, or on any repository of
 	// Installation when Repos is empty. What runs there is cancelled.
 	EventReposGone EventKind = "repos_gone"
@@ -174,6 +177,8 @@ type Event struct {
 	Comment     *Comment     `json:"comment,omitempty"`
 	Action      ActionID     `json:"action,omitempty"`
 	Label       string       `json:"label,omitempty"`
+	// Packages are the names that EventLocal asks for.
+	Packages []string `json:"packages,omitempty"`
 	// Repos are the repositories that the App lost.
 	Repos []Repo `json:"repos,omitempty"`
 

@@ -27,7 +27,7 @@ type Reason struct {
 	Kind ReasonKind `json:"kind"`
 	// Subject is the changed file (file: below Dir; input, global, link: from
 	// the root), the package depended on (dependency, removed, lost, gained), the login of
-	// who asked (rerun), or what is wrong (everything, unread).
+	// who asked (rerun; "" is the person at the terminal), or what is wrong (everything, unread).
 	Subject string `json:"subject,omitempty"`
 	// Dir is the package's folder, for ReasonFile; for ReasonLink it is what
 	// the link leads to.
@@ -85,6 +85,9 @@ func (r Reason) String() string {
 	case ReasonOwed:
 		return "this state of it is not published"
 	case ReasonRerun:
+		if r.Subject == "" {
+			return "asked for"
+		}
 		return "asked for by " + r.Subject
 	}
 	return string(r.Kind)

@@ -8,6 +8,12 @@ import (
 	"github.com/dudesons/loktar/configs/manifest"
 )
 
+// completePackages completes names of packages, each once.
+func completePackages(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+	names, how := completePackage(cmd, nil, word)
+	return slices.DeleteFunc(names, func(n string) bool { return slices.Contains(args, n) }), how
+}
+
 // completePackage completes the name of a package of the nearest loktar.json.
 func completePackage(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {

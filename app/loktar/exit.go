@@ -56,7 +56,7 @@ func fails(run func(cmd *cobra.Command, args []string) error) func(*cobra.Comman
 func answers(run func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		err := run(cmd, args)
-		if err == nil || errors.As(err, new(no)) || errors.As(err, new(misuse)) || errors.As(err, new(failure)) {
+		if err == nil || errors.As(err, new(no)) || errors.As(err, new(misuse)) || errors.As(err, new(failure)) || errors.As(err, new(stopped)) {
 			return err
 		}
 		return unsure{err}
@@ -74,6 +74,8 @@ func exit(called *cobra.Command, err error) int {
 	switch {
 	case err == nil:
 		return exitFine
+	case errors.As(err, new(stopped)):
+		return exitStopped
 	case errors.As(err, new(no)):
 		return exitNo
 	case errors.As(err, &bad):

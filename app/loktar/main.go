@@ -66,7 +66,7 @@ git repository, what the server would.
 		cmd.AddCommand(list...)
 	}
 	in("server", serveCommand(), demoCommand())
-	in("local", affectedCommand(), whyCommand(), graphCommand(), lintCommand(), initCommand(), schemaCommand())
+	in("local", runCommand(), affectedCommand(), whyCommand(), graphCommand(), lintCommand(), initCommand(), schemaCommand())
 	cmd.AddCommand(versionCommand())
 	return cmd
 }

@@ -77,6 +77,9 @@ func (p *Planner) affected(ev checks.Event, ch checks.Change) (checks.Plan, erro
 		out.Warnings = append([]string{"This pull request comes from a fork and changes loktar.json. Until it is merged, the file of the base branch counts."}, out.Warnings...)
 	}
 	out.Jobs = jobs(m.Packages, r.Affected)
+	if ev.Packages != nil {
+		named(&out, m.Packages, g, ev.Packages)
+	}
 	owe(&out, g, ch, ev.PullRequest)
 	reuse(&out, ev, ch)
 	skip(&out, ev, ch)
@@ -125,8 +128,8 @@ func skip(p *checks.Plan, ev checks.Event, ch checks.Change) {
 		return
 	}
 	switch {
-	case ev.MergeGroup != nil:
-		return // nobody asked the queue to skip
+	case ev.MergeGroup != nil, ev.Kind == checks.EventLocal:
+		return // nobody asked the queue, or the person at the terminal, to skip
 	case ch.AuthorTrusted && (!fromFork(ev) || vouched(ev, ch)):
 	default:
 		who := "its author"

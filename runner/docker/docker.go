@@ -97,7 +97,10 @@ type Options struct {
 	// a network are kept from the machine and from private addresses where
 	// iptables allows it, but for those in Reach.
 	NoFirewall bool
-	Reach      []netip.Prefix
+	// WayFile is where it is kept from one process to the next that overlays
+	// serve, by the engine's id; empty has each process try.
+	WayFile string
+	Reach   []netip.Prefix
 	// StopGrace is how long a job that is told to stop may take before it is
 	// killed (0: 5 s); StoppedCleanTime how long its clean lines may take
 	// then (0: 20 s); CleanTime how long they may take otherwise (0: 5 min).
@@ -146,6 +149,7 @@ var _ runner.Resumer = (*Sandbox)(nil)
 
 // machine is what there is to know about the engine's machine.
 type machine struct {
+	id       string // the engine's own
 	cpus     int
 	memory   int64
 	volatile bool // overlays need not be synced to disk (Linux 5.10)
@@ -267,7 +271,7 @@ func (s *Sandbox) look(ctx context.Context) (machine, error) {
 			"The Docker engine ignores limits on memory and processes (it has no cgroup driver). Use an engine that runs as root, or give the rootless one systemd and cgroup v2.")
 	}
 	s.firewall.announce(ctx)
-	s.machine = &machine{cpus: info.NCPU, memory: info.MemTotal, volatile: atLeast(info.KernelVersion, 5, 10)}
+	s.machine = &machine{id: info.ID, cpus: info.NCPU, memory: info.MemTotal, volatile: atLeast(info.KernelVersion, 5, 10)}
 	return *s.machine, nil
 }
 

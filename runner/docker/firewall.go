@@ -182,6 +182,14 @@ func (f *firewall) ensure(ctx context.Context) {
 	f.installed = true
 }
 
+// takeOver takes rules of an earlier process for our own, where this process
+// may remove them.
+func (f *firewall) takeOver() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.installed = f.installed || !f.off && f.able() == nil
+}
+
 func (f *firewall) install(ctx context.Context) error {
 	v4, v6 := f.jumps()
 	if f.installed && f.there(ctx, "iptables", v4) && f.there(ctx, "ip6tables", v6) {

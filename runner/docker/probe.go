@@ -42,6 +42,10 @@ func (s *Sandbox) copies(ctx context.Context) (bool, error) {
 	if machine != nil && s.way.of == machine {
 		return s.way.copies, nil
 	}
+	if s.wayKnown(machine) {
+		s.way.of, s.way.copies = machine, false
+		return false, nil
+	}
 	why, err := s.probe(ctx)
 	switch {
 	case cerrdefs.IsNotFound(err):
@@ -56,7 +60,29 @@ func (s *Sandbox) copies(ctx context.Context) (bool, error) {
 			Msg("workspaces are copied to the Docker engine, as an overlay does not serve here; jobs start the later the more files a repository has")
 	}
 	s.way.of, s.way.copies = machine, why != nil
+	if s.o.WayFile != "" && why == nil && machine != nil {
+		// Without it the next process tries again.
+		_ = os.WriteFile(s.o.WayFile, []byte(s.wayText(machine)), 0o600)
+	}
 	return s.way.copies, nil
+}
+
+// wayKnown reports whether an earlier process found that overlays serve.
+func (s *Sandbox) wayKnown(m *machine) bool {
+	if s.o.WayFile == "" || m == nil {
+		return false
+	}
+	text, err := os.ReadFile(s.o.WayFile)
+	return err == nil && string(text) == s.wayText(m)
+}
+
+func (s *Sandbox) wayText(m *machine) string { return m.id + "\n" + s.o.WorkDir + "\n" }
+
+// doubtWay has overlays be tried again after one could not be mounted.
+func (s *Sandbox) doubtWay(err error) {
+	if s.o.WayFile != "" && err != nil && strings.Contains(err.Error(), "mount") {
+		_ = os.Remove(s.o.WayFile) // the one that is there already may be missing
+	}
 }
 
 // probe runs a container on an overlay as jobs have it. why says what did not

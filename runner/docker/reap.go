@@ -77,6 +77,14 @@ func (s *Sandbox) Reap(ctx context.Context) error {
 	return err
 }
 
+// Clear is Reap for an instance of which no process is left: rules of the
+// firewall go too.
+func (s *Sandbox) Clear(ctx context.Context) error {
+	err := s.Reap(ctx)
+	s.firewall.takeOver()
+	return errors.Join(err, s.firewall.remove(ctx))
+}
+
 func (s *Sandbox) isLive(labels map[string]string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

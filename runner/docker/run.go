@@ -282,6 +282,7 @@ func (s *Sandbox) start(ctx context.Context, j *job, id string) error {
 	if err != nil && (strings.Contains(err.Error(), "exec format error") || strings.Contains(err.Error(), `exec: "/bin/sh"`)) {
 		return s.noShell(ctx, j)
 	}
+	s.doubtWay(err)
 	return fault(err, "start container")
 }
 

@@ -76,6 +76,12 @@ func (m *mirror) dotGit(ctx context.Context, l *Lease, run checks.Run, objects s
 	}
 	l.alsoRemove(dir)
 	d = DotGit{Dir: dir, Objects: filepath.Join(m.dir, "objects")}
+	if lender := m.lender(); lender != "" {
+		if err := m.lends(ctx, lender, l.Tree, run); err != nil {
+			return d, err
+		}
+		d.Objects = lender
+	}
 	git := filepath.Join(dir, ".git")
 	for _, sub := range []string{"", "objects", "objects/info", "objects/pack", "refs", "refs/heads", "refs/tags"} {
 		if err := os.Mkdir(filepath.Join(git, sub), 0o755); err != nil {

@@ -29,6 +29,7 @@ type Local struct {
 	mu      sync.Mutex
 	objects *Objects // nil before something is asked of it; see reader
 	scratch string   // where objects go that are made here; see overlay
+	made    string   // in the place of scratch; see MakeIn
 }
 
 // OpenLocal opens the repository around dir. Its errors are of

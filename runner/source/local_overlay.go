@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -22,11 +23,12 @@ func (l *Local) overlay() error {
 	if l.scratch != "" {
 		return nil
 	}
-	dir, err := os.MkdirTemp("", "loktar-objects-")
+	scratch, err := os.MkdirTemp("", "loktar-objects-")
 	if err != nil {
 		return fmt.Errorf("make a folder for objects: %w", err)
 	}
-	l.scratch = dir
+	l.scratch = scratch
+	dir := cmp.Or(l.made, scratch)
 	also := quoteAlternate(cmp.Or(os.Getenv("GIT_OBJECT_DIRECTORY"), filepath.Join(l.m.dir, "objects")))
 	if more := os.Getenv("GIT_ALTERNATE_OBJECT_DIRECTORIES"); more != "" {
 		also += ":" + more
@@ -38,6 +40,37 @@ func (l *Local) overlay() error {
 		l.objects = nil
 	}
 	return err
+}
+
+// MakeIn has objects that are made here stay in the folder dir, which git
+// finds its objects in. Call it before anything is asked.
+func (l *Local) MakeIn(dir string) { l.made = dir }
+
+// Objects is the folder with the repository's objects.
+func (l *Local) Objects() string {
+	return cmp.Or(os.Getenv("GIT_OBJECT_DIRECTORY"), filepath.Join(l.m.dir, "objects"))
+}
+
+// GitDir is the folder with what all working trees of the repository share.
+func (l *Local) GitDir() string { return l.m.dir }
+
+// Left counts what is in the working tree and not committed, but for files
+// that are ignored; 0 for a bare repository.
+func (l *Local) Left(ctx context.Context) (n int, err error) {
+	if l.top == "" {
+		return 0, nil
+	}
+	index := filepath.Join(l.gitDir, "index")
+	c := call{args: []string{"status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignore-submodules=none"}}
+	cmd := l.m.src.git.command(ctx, c)
+	cmd.Dir = l.top
+	cmd.Env = append(cmd.Env, "GIT_INDEX_FILE="+index)
+	out, errs := &bounded{max: maxOutput}, &bounded{max: maxStderr, cut: true}
+	cmd.Stdout, cmd.Stderr = out, errs
+	if err := cmd.Run(); err != nil {
+		return 0, fmt.Errorf("look at the working tree: %w", failure(ctx, c, err, errs))
+	}
+	return bytes.Count(out.Bytes(), []byte{0}), nil
 }
 
 // quoteAlternate is a path as git reads it in a list that colons part.

@@ -55,6 +55,9 @@ type Options struct {
 	// MinFree is how many bytes of the disk stay free as far as that can be
 	// had by removing the same; zero is none.
 	MinFree int64
+	// KeepTrees keeps the worktree that was used last for the next Source on
+	// Dir, where it was given back and Close was called.
+	KeepTrees bool
 }
 
 // Source holds the mirrors and worktrees beneath one folder. All its methods
@@ -125,7 +128,7 @@ func New(o Options) (*Source, error) {
 		return nil, err
 	}
 	s.trees = newWorktrees(s, filepath.Join(dir, "worktrees"), max(o.IdleTrees, 0))
-	if err := s.trees.clear(o.Left); err != nil {
+	if err := s.trees.open(); err != nil {
 		return nil, err
 	}
 	s.room = newRoom(s)
@@ -136,7 +139,7 @@ func New(o Options) (*Source, error) {
 // else may be called during or after it, but for Release. Files stay as they are.
 func (s *Source) Close() error {
 	s.trees.wait()
-	return s.trash.wait()
+	return errors.Join(s.trees.save(), s.trash.wait())
 }
 
 func (s *Source) mirror(repo checks.Repo) *mirror {

@@ -1,0 +1,264 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/dudesons/loktar/app"
+	"github.com/dudesons/loktar/checks"
+)
+
+// repaint is how often what is shown is brought up to date.
+const repaint = 100 * time.Millisecond
+
+// tailLines is how much of the log of a failed package is printed at the end.
+const tailLines = 40
+
+// progress shows how a run goes on: as lines, or in place on a terminal.
+type progress struct {
+	out     screen
+	names   []string // what was asked for
+	flags   *runFlags
+	painter *painter // nil: lines
+	began   time.Time
+
+	mu     sync.Mutex
+	plan   *app.LocalPlan
+	jobs   []checks.Job
+	follow map[string]*follower // by package; nil unless verbose
+	ticks  chan struct{}        // closed at the end
+	over   sync.WaitGroup
+}
+
+var _ app.Watcher = (*progress)(nil)
+
+func newProgress(out screen, names []string, f *runFlags) *progress {
+	t := &progress{out: out, names: names, flags: f, began: time.Now(), ticks: make(chan struct{})}
+	if f.verbose {
+		t.follow = map[string]*follower{}
+	}
+	if out.width > 0 && !f.plain && !f.verbose && !dumb() {
+		t.painter = &painter{screen: out}
+	}
+	return t
+}
+
+// Planned implements app.Watcher.
+func (t *progress) Planned(p *app.LocalPlan) error {
+	for _, name := range t.names {
+		if err := listed(p.Answer, name); err != nil {
+			return err
+		}
+	}
+	affected := len(t.names) == 0 && !t.flags.all
+	if affected {
+		remarks(p.Answer.Notice, p.Everything)
+	}
+	for _, text := range append(append([]string(nil), p.Warnings...), p.Notes...) {
+		remark("%s", text)
+	}
+	if p.Left > 0 {
+		what := "is not committed and not tested; --uncommitted tests it too"
+		if p.Left > 1 {
+			what = "are not committed and not tested; --uncommitted tests them too"
+		}
+		remark("%s %s.", count(p.Left, "file"), what)
+	}
+	if affected {
+		remark("%d of %s affected, compared with %s (%s).", len(p.Jobs), count(len(p.Answer.Change.Manifest.Packages), "package"), p.Answer.Base, short(p.Answer.Change.BaseSHA))
+	}
+	if t.flags.dry {
+		t.dry(p.Jobs)
+		return nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.plan, t.jobs = p, p.Jobs
+	if len(p.Jobs) > 0 {
+		t.over.Go(t.tick)
+	}
+	return nil
+}
+
+// dry prints what would run.
+func (t *progress) dry(jobs []checks.Job) {
+	var rows []row
+	for _, j := range jobs {
+		r := row{name: printable(j.Package.Name)}
+		for _, why := range j.Reasons {
+			r.text = append(r.text, printable(why.String()))
+		}
+		if len(j.Needs) > 0 {
+			r.text = append(r.text, "after "+printable(strings.Join(j.Needs, ", ")))
+		}
+		rows = append(rows, r)
+	}
+	if len(rows) > 0 {
+		t.out.table([2]string{"WOULD RUN", "WHY"}, rows)
+	}
+}
+
+// Changed implements app.Watcher.
+func (t *progress) Changed(jobs []checks.Job) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, j := range jobs {
+		before := t.jobs[j.Index].State
+		t.jobs[j.Index] = j
+		if t.painter != nil || before == j.State {
+			continue
+		}
+		t.followed(&j, j.State == checks.StateDone)
+		switch j.State {
+		case checks.StateRunning:
+			t.line(&j, "started")
+			if t.follow != nil {
+				t.follow[j.Package.Name] = &follower{path: t.plan.Log(j.ID())}
+			}
+		case checks.StateDone:
+			mark := markOf(&j)
+			text := t.out.paint(mark.colour, mark.word)
+			if took := checks.Took(j.Duration()); took != "" {
+				text += " in " + took
+			}
+			if why := whyNot(&j); why != "" {
+				text += ": " + why
+			}
+			t.line(&j, text)
+		}
+	}
+}
+
+func (t *progress) line(j *checks.Job, text string) {
+	fmt.Fprintf(t.out, "%s: %s\n", t.out.paint(bold, printable(j.Package.Name)), text)
+}
+
+// followed prints what a package printed since it was last looked at.
+func (t *progress) followed(j *checks.Job, last bool) {
+	f := t.follow[j.Package.Name]
+	if f == nil {
+		return
+	}
+	name := t.out.paint(faint, printable(j.Package.Name)+" |")
+	var b strings.Builder
+	for _, line := range f.lines(last) {
+		b.WriteString(name + " " + line + "\n")
+	}
+	fmt.Fprint(t.out, b.String())
+}
+
+// Remark implements app.Watcher.
+func (t *progress) Remark(text string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.erase()
+	remark("%s", text)
+}
+
+// Write takes a line of the log of the code that runs jobs.
+func (t *progress) Write(p []byte) (int, error) {
+	var said struct{ Message, Error string }
+	if json.Unmarshal(p, &said) == nil && said.Message != "" {
+		if said.Error != "" {
+			said.Message += " (" + said.Error + ")"
+		}
+		t.Remark(said.Message)
+	}
+	return len(p), nil
+}
+
+func (t *progress) erase() {
+	if t.painter != nil {
+		t.painter.erase()
+	}
+}
+
+func (t *progress) tick() {
+	ticker := time.NewTicker(repaint)
+	defer ticker.Stop()
+	for {
+		t.show()
+		select {
+		case <-t.ticks:
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+func (t *progress) show() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := range t.jobs {
+		if t.follow != nil && t.jobs[i].State == checks.StateRunning {
+			t.followed(&t.jobs[i], false)
+		}
+	}
+	if t.painter != nil {
+		t.painter.draw(t.jobs, t.plan.Log, time.Now())
+	}
+}
+
+// end ends what is shown in place.
+func (t *progress) end() {
+	close(t.ticks)
+	t.over.Wait()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.erase()
+}
+
+// summary is what is left to say of jobs that ended.
+func (t *progress) summary(jobs []checks.Job) {
+	if t.painter != nil {
+		var b strings.Builder
+		for i := range jobs {
+			b.WriteString(t.painter.finalLine(&jobs[i]) + "\n")
+		}
+		fmt.Fprint(t.out, b.String())
+	}
+	counts := map[string]int{}
+	for i := range jobs {
+		j := &jobs[i]
+		counts[markOf(j).word]++
+		if j.State != checks.StateDone || j.Result.Outcome.Passed() || j.Result.Outcome == checks.OutcomeHeldBack {
+			continue
+		}
+		t.failure(j)
+	}
+	var said []string
+	for _, m := range marks {
+		if n := counts[m.word]; n > 0 {
+			said = append(said, t.out.paint(m.colour, fmt.Sprintf("%d %s", n, m.word)))
+			delete(counts, m.word)
+		}
+	}
+	fmt.Fprintf(t.out, "%s: %s, in %s\n", count(len(jobs), "package"), strings.Join(said, ", "), checks.Took(time.Since(t.began)))
+}
+
+// failure tells of a package that did not pass.
+func (t *progress) failure(j *checks.Job) {
+	m := markOf(j)
+	fmt.Fprintf(t.out, "\n%s %s\n", t.out.paint(m.colour, m.sign), t.out.paint(bold, printable(j.Package.Name)+" "+m.word))
+	if d := j.Result.Detail; d != "" {
+		for _, line := range wrap(printable(d), max(t.out.width-2, 0)) {
+			fmt.Fprintf(t.out, "  %s\n", line)
+		}
+	}
+	path := t.plan.Log(j.ID())
+	lines, more := tail(path, tailLines, maxTail)
+	if len(lines) == 0 {
+		return
+	}
+	if more {
+		fmt.Fprintf(t.out, "  %s\n", t.out.paint(faint, "..."))
+	}
+	var b strings.Builder
+	for _, line := range lines {
+		b.WriteString(strings.TrimRight("  "+line, " ") + "\n")
+	}
+	fmt.Fprintf(t.out, "%s  %s\n\n", b.String(), t.out.paint(faint, "The whole log: "+printable(path)))
+}
