@@ -242,6 +242,7 @@ func (r *localRun) run(ctx context.Context, a *LocalAnswer) ([]checks.Job, error
 	jobsOf := &localJobs{localRun: r, stop: stop}
 	jobsOf.jobs = runner.New(runner.Options{
 		Sandbox: r.sandbox, Workspaces: newWorkspaces(r.source, infer.New()), LogDir: r.logs, Slots: r.Runner.Slots, LogLimit: r.Runner.Log.Bytes(),
+		Secrets: r.secrets,
 	})
 	// What the engine logs, its Store tells.
 	e := engine.New(engine.Options{Store: mine, Source: oneChange{change}, Runner: jobsOf, Slots: r.Runner.Slots, Log: zerolog.Nop()})
@@ -272,6 +273,17 @@ func unjoined(err, known error) error {
 		}
 	}
 	return nil
+}
+
+// secrets are the caller's own variables, of those that the package names.
+func (r *localRun) secrets(_ context.Context, _ checks.Run, job checks.Job) (map[string]string, error) {
+	held := map[string]string{}
+	for _, name := range job.Package.Secrets {
+		if value := r.Getenv(name); value != "" {
+			held[name] = value
+		}
+	}
+	return held, nil
 }
 
 func (r *localRun) logOf(id checks.JobID) string {

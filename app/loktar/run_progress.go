@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -70,6 +72,7 @@ func (t *progress) Planned(p *app.LocalPlan) error {
 	if affected {
 		remark("%d of %s affected, compared with %s (%s).", len(p.Jobs), count(len(p.Answer.Change.Manifest.Packages), "package"), p.Answer.Base, short(p.Answer.Change.BaseSHA))
 	}
+	t.unset(p.Jobs)
 	if t.flags.dry {
 		t.dry(p.Jobs)
 		return nil
@@ -81,6 +84,21 @@ func (t *progress) Planned(p *app.LocalPlan) error {
 		t.over.Go(t.tick)
 	}
 	return nil
+}
+
+// unset names the secrets that packages ask for and that are not there.
+func (t *progress) unset(jobs []checks.Job) {
+	var names []string
+	for i := range jobs {
+		for _, name := range jobs[i].Package.Secrets {
+			if os.Getenv(name) == "" && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	if len(names) > 0 {
+		remark("Packages ask for secrets that are not set here: %s. Set environment variables of these names.", some(names))
+	}
 }
 
 // dry prints what would run.
