@@ -154,7 +154,7 @@ func (r *localRun) openSandbox(ctx context.Context) (err error) {
 func (r *localRun) newSandbox(ctx context.Context, at *room) (*docker.Sandbox, error) {
 	c := r.Runner
 	return docker.New(r.Log.WithContext(ctx), docker.Options{
-		Instance: at.instance, WorkDir: at.path("work"), WayFile: at.path("way"), Image: c.Image,
+		Instance: at.instance, WorkDir: at.path("work"), WayFile: at.path("way"), Image: c.Image, Log: -1,
 		Limits:    checks.Resources{CPUs: c.CPUs, Memory: c.Memory.Bytes(), PIDs: c.PIDs},
 		Workspace: c.Workspace.Bytes(), Images: c.Images, Pull: c.Pull,
 		NoFirewall: c.Firewall == "off", Reach: c.Reachable(),

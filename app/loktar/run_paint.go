@@ -24,10 +24,11 @@ var (
 	markErrored = mark{"!", "not run", red}
 	markHeld    = mark{"-", "held back", faint}
 	markStopped = mark{"-", "stopped", faint}
+	markNever   = mark{"·", "not started", faint}
 )
 
 // marks are in the order of a summary.
-var marks = []mark{markPassed, markFailed, markTime, markErrored, markHeld, markStopped, markRunning, markWaiting}
+var marks = []mark{markPassed, markFailed, markTime, markErrored, markHeld, markStopped, markNever, markRunning, markWaiting}
 
 func markOf(j *checks.Job) mark {
 	switch {
@@ -51,6 +52,14 @@ func markOf(j *checks.Job) mark {
 		return markStopped
 	}
 	return markErrored
+}
+
+// endOf is markOf once all is over.
+func endOf(j *checks.Job) mark {
+	if m := markOf(j); m != markWaiting {
+		return m
+	}
+	return markNever
 }
 
 // whyNot says in words for a terminal why a package did not pass, or what is
@@ -155,7 +164,10 @@ func (p *painter) line(b *strings.Builder, text [2]string) {
 
 // text is a line about a package, plain and painted.
 func (p *painter) text(j *checks.Job, left, width int, text string, now time.Time) [2]string {
-	m := markOf(j)
+	return p.textAs(markOf(j), j, left, width, text, now)
+}
+
+func (p *painter) textAs(m mark, j *checks.Job, left, width int, text string, now time.Time) [2]string {
 	took := checks.Took(j.Duration())
 	if j.State == checks.StateRunning {
 		took = checks.Took(now.Sub(j.Started))
@@ -184,7 +196,8 @@ func (p *painter) text(j *checks.Job, left, width int, text string, now time.Tim
 // finalLine is the line that stays.
 func (p *painter) finalLine(j *checks.Job) string {
 	width, _ := p.size()
-	return strings.TrimRight(p.text(j, min(utf8.RuneCountInString(printable(j.Package.Name)), max(width/3, 8)), width, markOf(j).word, time.Now())[1], " ")
+	name := min(utf8.RuneCountInString(printable(j.Package.Name)), max(width/3, 8))
+	return strings.TrimRight(p.textAs(endOf(j), j, name, width, endOf(j).word, time.Now())[1], " ")
 }
 
 // chosen are at most n jobs in their order: those that run, then those that

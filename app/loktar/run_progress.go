@@ -139,7 +139,7 @@ func (t *progress) Changed(jobs []checks.Job) {
 		case checks.StateDone:
 			mark := markOf(&j)
 			text := t.out.paint(mark.colour, mark.word)
-			if took := checks.Took(j.Duration()); took != "" {
+			if took := checks.Took(j.Duration()); took != "" && j.Result.Outcome != checks.OutcomeErrored {
 				text += " in " + took
 			}
 			if why := whyNot(&j); why != "" {
@@ -239,19 +239,23 @@ func (t *progress) summary(jobs []checks.Job) {
 		fmt.Fprint(t.out, b.String())
 	}
 	counts := map[string]int{}
+	told := false
 	for i := range jobs {
 		j := &jobs[i]
-		counts[markOf(j).word]++
+		counts[endOf(j).word]++
 		if j.State != checks.StateDone || j.Result.Outcome.Passed() || j.Result.Outcome == checks.OutcomeHeldBack {
 			continue
 		}
 		t.failure(j)
+		told = true
+	}
+	if told {
+		fmt.Fprintln(t.out)
 	}
 	var said []string
 	for _, m := range marks {
 		if n := counts[m.word]; n > 0 {
 			said = append(said, t.out.paint(m.colour, fmt.Sprintf("%d %s", n, m.word)))
-			delete(counts, m.word)
 		}
 	}
 	fmt.Fprintf(t.out, "%s: %s, in %s\n", count(len(jobs), "package"), strings.Join(said, ", "), checks.Took(time.Since(t.began)))
@@ -278,5 +282,5 @@ func (t *progress) failure(j *checks.Job) {
 	for _, line := range lines {
 		b.WriteString(strings.TrimRight("  "+line, " ") + "\n")
 	}
-	fmt.Fprintf(t.out, "%s  %s\n\n", b.String(), t.out.paint(faint, "The whole log: "+printable(path)))
+	fmt.Fprintf(t.out, "%s  %s\n", b.String(), t.out.paint(faint, "The whole log: "+printable(path)))
 }

@@ -91,7 +91,7 @@ type Options struct {
 	Wanted func(runner.Left) bool
 	// Log bounds what the engine keeps of a job's output, in bytes, so that a
 	// job can be resumed whose output is not longer; 0 means
-	// runner.DefaultLogLimit.
+	// runner.DefaultLogLimit; less has it keep none, where nobody takes jobs up.
 	Log int64
 	// NoFirewall leaves the machine's packet filter alone. Otherwise jobs with
 	// a network are kept from the machine and from private addresses where
@@ -180,7 +180,7 @@ func New(ctx context.Context, o Options) (*Sandbox, error) {
 	if o.Limits.PIDs <= 0 {
 		o.Limits.PIDs = defaultPIDs
 	}
-	if o.Log <= 0 {
+	if o.Log == 0 {
 		o.Log = runner.DefaultLogLimit
 	}
 	if o.Workspace <= 0 {

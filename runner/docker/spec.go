@@ -111,8 +111,8 @@ func (s *Sandbox) spec(j *job) (*container.Config, *container.HostConfig) {
 // the job up (see Resume). A job that prints as much as fills a file is over
 // the log's limit, and is ended.
 func (s *Sandbox) ownCopy() container.LogConfig {
-	if s.o.Wanted == nil {
-		return container.LogConfig{Type: "none"} // nobody takes jobs up
+	if s.o.Log < 0 {
+		return container.LogConfig{Type: "none"}
 	}
 	return container.LogConfig{Type: "local", Config: map[string]string{
 		"max-size": strconv.FormatInt(2*s.o.Log+(1<<20), 10), "max-file": "2", "compress": "false",
