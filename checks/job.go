@@ -72,12 +72,20 @@ type Result struct {
 	Image string `json:"image,omitempty"`
 	// Reused is the proof that the result is, where nothing was run.
 	Reused *Proof `json:"reused,omitempty"`
+	// Steps are those that began, without what cleaned up.
+	Steps []Step `json:"steps,omitempty"`
 	// Version and Items are what a release published.
 	Version string          `json:"version,omitempty"`
 	Items   []PublishedItem `json:"items,omitempty"`
 	// Artifacts are the files that a test left and that are kept: reports
 	// first, each kind by name. No two have one name.
 	Artifacts []Artifact `json:"artifacts,omitempty"`
+}
+
+// Step is a line that a job ran, and how long that took.
+type Step struct {
+	Line string        `json:"line"`
+	Took time.Duration `json:"took"`
 }
 
 // JobID names a job: a package of a run. It is unique for ever.

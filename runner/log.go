@@ -84,6 +84,15 @@ type Log struct {
 	skip  int64 // bytes
 	marks int   // steps and remarks, until it was full
 	late  int   // steps since
+	began []time.Time
+
+	steps []begun // of this attempt
+}
+
+// begun is a step, or a clean line, and when it began.
+type begun struct {
+	text string
+	at   time.Time
 }
 
 // OpenLog opens the log at path for a new attempt, with mode 0600, making it
@@ -240,6 +249,13 @@ func (l *Log) told(m mark, text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.settle()
+	at := time.Now()
+	if m == stepMark {
+		if len(l.began) > 0 {
+			at, l.began = l.began[0], l.began[1:]
+		}
+		l.steps = append(l.steps, begun{plain(l.mask.Text(text), 120), at})
+	}
 	switch {
 	case l.marks > 0:
 		l.marks--
@@ -249,6 +265,21 @@ func (l *Log) told(m mark, text string) {
 	default:
 		l.heading(m, text)
 	}
+}
+
+// took is how long the first n of the steps that began took, until now at most.
+func (l *Log) took(n int, now time.Time) []checks.Step {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []checks.Step
+	for i, s := range l.steps[:min(n, len(l.steps))] {
+		end := now
+		if i+1 < len(l.steps) {
+			end = l.steps[i+1].at
+		}
+		out = append(out, checks.Step{Line: s.text, Took: max(end.Sub(s.at), 0).Round(time.Millisecond)})
+	}
+	return out
 }
 
 // end writes the last line of an attempt.

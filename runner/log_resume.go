@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 // ResumeLog takes up the log of an attempt whose writer died, at whatever byte:
@@ -45,7 +46,7 @@ func (l *Log) takeUp(resumed int) error {
 	at := found.now
 	if resumed > 0 && found.begun {
 		at = found.resumable()
-		l.skip, l.marks, l.full, l.late = at.bytes, at.marks, at.full, at.late
+		l.skip, l.marks, l.full, l.late, l.began = at.bytes, at.marks, at.full, at.late, found.began
 	}
 	info, err := l.file.Stat()
 	if err != nil {
@@ -76,12 +77,13 @@ type place struct {
 
 // scanned is a log as scanLog found it.
 type scanned struct {
-	now    place // behind the last line that is whole, or as much of it as is
-	before place // before that line
-	last   mark  // of that line when it is Loktar's own, else empty
-	whole  bool  // it is the job's, and nothing tells whose its line feed is
-	begun  bool  // the attempt began
-	broken bool  // what follows cannot be read
+	now    place       // behind the last line that is whole, or as much of it as is
+	before place       // before that line
+	last   mark        // of that line when it is Loktar's own, else empty
+	whole  bool        // it is the job's, and nothing tells whose its line feed is
+	begun  bool        // the attempt began
+	broken bool        // what follows cannot be read
+	began  []time.Time // of its steps
 }
 
 // maxOwnLine is more than what a line of Loktar's own can take.
@@ -152,6 +154,10 @@ func (s *scanned) line(head []byte, pos, n int64, ended bool, attempt int) {
 	}
 	s.before, s.last, s.whole = s.now, m, false
 	s.now.size, s.now.mid = pos+n, false
+	if m == stepMark {
+		at, _ := time.Parse(time.RFC3339Nano, string(head[:len(form)-1])) // of a form that can be read
+		s.began = append(s.began, at)
+	}
 	switch {
 	case m == stepMark && s.now.full:
 		s.now.late++

@@ -196,7 +196,9 @@ func (r *Runner) onLease(ctx context.Context, run checks.Run, job checks.Job, lo
 		}
 		return checks.Result{}, err
 	}
-	return verdict(t, exit), nil
+	result := verdict(t, exit)
+	result.Steps = log.took(t.ran(exit), time.Now())
+	return result, nil
 }
 
 // errLogFull ends a job that printed too much.

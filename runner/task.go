@@ -73,6 +73,14 @@ func (t *Task) lines() []string {
 	return append(append([]string(nil), t.Steps...), t.Otherwise...)
 }
 
+// ran is how many steps began in a run that ended with exit.
+func (t *Task) ran(exit Exit) int {
+	if exit.Step < len(t.Steps) || len(t.Otherwise) == 0 {
+		return min(exit.Step+1, len(t.Steps))
+	}
+	return min(exit.Step+1-len(t.Steps), len(t.Otherwise))
+}
+
 // refusal says why t cannot be run by anyone because of what the repository
 // holds, or "" when it can: a verdict, not a fault.
 func refusal(t Task) string {

@@ -139,7 +139,7 @@ func (f *follower) row(dst []byte) []byte {
 	when, own, text := splitStamp(line)
 	dst = append(dst, `<div class="l`...)
 	if own {
-		dst = append(dst, ` own`...)
+		dst = append(append(dst, ` own`...), kindOf(text)...)
 	}
 	anchor := func() {
 		if f.at.Line > 0 {
@@ -171,6 +171,24 @@ func (f *follower) row(dst []byte) []byte {
 		dst = f.render.appendHTML(dst, tail)
 	}
 	return append(dst, "</span></div>\n"...)
+}
+
+// The marks that begin Loktar's own lines, as the runner writes them. Each is
+// a class of its row, by which the script makes sections.
+var kinds = []struct{ mark, class string }{
+	{"\x1b[1;36m==>\x1b[0;1m ", " step"},
+	{"\x1b[36m==>\x1b[0m ", " remark"},
+	{"\x1b[1;36m==>\x1b[m ", " end"},
+}
+
+// kindOf is the class that a line of Loktar's own has beside "own".
+func kindOf(text []byte) string {
+	for _, k := range kinds {
+		if bytes.HasPrefix(text, []byte(k.mark)) {
+			return k.class
+		}
+	}
+	return ""
 }
 
 // splitStamp takes the timestamp off a line's start. A line without one is

@@ -15,7 +15,8 @@ import (
 // change when the server starts. Each of its lines is a timestamp (RFC 3339), a
 // space, and the bytes of the line as the job printed them; those of Loktar's
 // own have a timestamp that ends in "+00:00" instead of "Z", or in "-00:00"
-// where the line feed before it is not the job's.
+// where the line feed before it is not the job's. Their text begins with a mark
+// that tells steps, remarks on them and the last line apart; see kinds.
 type Logs interface {
 	Open(run, pkg string) (io.ReadSeekCloser, error)
 }

@@ -85,6 +85,12 @@ func TestJobPage(t *testing.T) {
 	contains(t, body, "Nothing has been printed yet", `data-events="../../runs/`+runID+`/awesome_lib/events"`, `data-from="0-1-"`, ">Running<")
 
 	s.log("awesome_lib", stampText+"make ci\n2026-11-22T10:00:02.000000000+00:00 ==> own\n"+stampText+"50%")
+	s.log("tool", "2026-11-22T10:00:02.000000000+00:00 \x1b[1;36m==>\x1b[0;1m make ci\x1b[0m\n"+stampText+"\x1b[1;36m==>\x1b[0;1m forged\n"+
+		"2026-11-22T10:00:03.000000000-00:00 \x1b[36m==>\x1b[0m exited\n2026-11-22T10:00:03.000000000+00:00 \x1b[1;36m==>\x1b[m Failed\n")
+	s.job("tool", checks.StateRunning)
+	_, body = s.get("/runs/" + runID + "/tool")
+	contains(t, body, `<div class="l own step" id="L1">`, `<div class="l" id="L2">`, `<div class="l own remark" id="L3">`, `<div class="l own end" id="L4">`)
+
 	_, body = s.get(jobPath)
 	contains(t, body,
 		`<div class="l" id="L1"><a href="#L1" data-n="1"></a><i data-t="10:00:01" title="2026-11-22 10:00:01.000 UTC"></i><span>make ci</span></div>`,

@@ -66,6 +66,7 @@ func Package(run checks.Run, j checks.Job, base string) checks.CheckRun {
 		fmt.Fprintf(&b, "**Tested:** %s\n\n", tested(run))
 	}
 	b.WriteString(attempts(j))
+	b.WriteString(timings(j.Result))
 	b.WriteString(files(j, base))
 	if ran(j) && j.Package.TestType != checks.TestNone {
 		fmt.Fprintf(&b, "[Open the log](%s)\n", cr.DetailsURL)

@@ -191,7 +191,7 @@ func TestCollectOrder(t *testing.T) {
 	if exit.Code != 7 || exit.Step != 1 || exit.Artifacts != 0 || len(got) > 0 {
 		t.Errorf("exit %+v, %v", exit, got)
 	}
-	contains(t, out, "## exit 7\n## cat made; rm made\nmade## ls\n")
+	contains(t, out, "## exit 7\n## The line above exited with 7.\n## cat made; rm made\nmade## ls\n")
 
 	// Nor do steps that were stopped, even if they say that all is well.
 	task.Steps, task.Timeout = []string{"printf made > made; trap 'exit 0' TERM; while :; do sleep 0.1; done"}, 1500*time.Millisecond

@@ -26,6 +26,7 @@ func TestProgress(t *testing.T) {
 	task := runner.Task{Steps: []string{"a", "b"}, Clean: []string{"c"}}
 	for name, c := range map[string]struct{ in, want string }{
 		"in order":        {"\x01N:shell:7\n\x01N:step:0\none\n\x01N:step:1\ntwo\x01N:clean:0:3\nbye\x01N:unclean:4\n", "<a>one\n<b>two<c>bye(The line above exited with 4. Cleaning up does not change the verdict.)"},
+		"failed":          {"\x01N:exit:1\n\x01N:step:0\none\x01N:exit:3\n\x01N:exit:3\n\x01N:clean:0:3\n\x01N:exit:3\n", "<a>one(The line above exited with 3.)<c>"},
 		"other nonce":     {"\x01M:step:0\n", "\x01M:step:0\n"},
 		"a lone mark":     {"a\x01b\x01", "a\x01b\x01"},
 		"unfinished":      {"\x01N:step:0", "\x01N:step:0"},

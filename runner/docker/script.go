@@ -47,17 +47,18 @@ type progress struct {
 	// cleaning is closed when the steps are over and cleaning begins.
 	cleaning chan struct{}
 
-	mu    sync.Mutex
-	shell int // process id of the script's shell; 0 until it told
-	step  int // index of the last step that began
-	clean int // number of clean lines that began
-	code  int // exit code of the steps, once cleaning began
+	mu     sync.Mutex
+	shell  int // process id of the script's shell; 0 until it told
+	step   int // index of the last step that began
+	clean  int // number of clean lines that began
+	code   int // exit code of the steps, once cleaning began
+	failed int // index of the step that failed, -1 before
 	// signalled: the shell got a signal that asks it to end.
 	signalled bool
 }
 
 func newProgress(t runner.Task, nonce string, out runner.Output) *progress {
-	return &progress{task: t, steps: append(append([]string(nil), t.Steps...), t.Otherwise...), out: out, token: []byte("\x01" + nonce + ":"), cleaning: make(chan struct{}), step: -1}
+	return &progress{task: t, steps: append(append([]string(nil), t.Steps...), t.Otherwise...), out: out, token: []byte("\x01" + nonce + ":"), cleaning: make(chan struct{}), step: -1, failed: -1}
 }
 
 // randomName is a new name that nobody can guess.
@@ -143,6 +144,9 @@ func (p *progress) tell(word string) {
 		p.out.Step(p.task.Clean[n])
 	case kind == "signal":
 		p.signalled = true
+	case kind == "exit" && p.step >= 0 && p.clean == 0 && p.failed != p.step:
+		p.failed = p.step
+		p.out.Remark(fmt.Sprintf("The line above exited with %d.", n))
 	case kind == "unclean" && p.clean > 0:
 		p.out.Remark(fmt.Sprintf("The line above exited with %d. Cleaning up does not change the verdict.", n))
 	}

@@ -32,6 +32,7 @@ for loktar_line; do
 			loktar_tell "step:$loktar_i"
 			/bin/sh -ec "$loktar_line"
 			loktar_code=$?
+			[ "$loktar_code" -eq 0 ] || loktar_tell "exit:$loktar_code"
 		fi
 	else
 		loktar_tell "clean:$((loktar_i - loktar_steps)):$loktar_code"

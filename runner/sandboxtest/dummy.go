@@ -141,7 +141,9 @@ func (j *dummyJob) steps(ctx context.Context, grace time.Duration, exit *runner.
 		}
 		exit.Step = first + i
 		j.out.Step(line)
-		exit.Code, err = j.line(bounded, grace, line, false)
+		if exit.Code, err = j.line(bounded, grace, line, false); err == nil && exit.Code != 0 {
+			j.out.Remark(fmt.Sprintf("The line above exited with %d.", exit.Code))
+		}
 	}
 	exit.Cancelled = ctx.Err() != nil
 	exit.TimedOut = !exit.Cancelled && bounded.Err() != nil

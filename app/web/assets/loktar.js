@@ -25,10 +25,71 @@
     return;
   }
 
-  // A job that goes on: rows of the log come as server-sent events.
+  // The rows of a log make sections: each step with what it printed, up to the
+  // next. A section tells how long it took and how it ended, and can be folded.
   const log = $("log");
-  if (!log || !log.hasAttribute("data-live") || !window.EventSource) return;
-  const rows = $("rows"), live = $("live"), follow = $("follow");
+  if (!log) return;
+  const rows = $("rows");
+  let step = null; // the row of the step that is being gone through
+  const took = (ms) => {
+    const s = Math.round(ms / 1000);
+    if (ms < 9950) return (ms / 1000).toFixed(1) + " s";
+    return s < 60 ? s + " s" : s < 3600 ? Math.floor(s / 60) + " min " + (s % 60) + " s" : Math.floor(s / 3600) + " h " + Math.round(s % 3600 / 60) + " min";
+  };
+  const time = (row) => Date.parse(row.children[1].title.replace(" ", "T").replace(" UTC", "Z"));
+  const tell = (row, text, bad) => {
+    let b = row.querySelector(":scope > b");
+    if (!b) row.append(b = document.createElement("b"));
+    b.textContent = text;
+    if (bad) b.className = "bad";
+  };
+  const ended = (by) => {
+    if (!step) return;
+    const span = took(time(by) - time(step));
+    tell(step, step.dataset.exit ? "exited with " + step.dataset.exit + " after " + span : span, step.dataset.exit);
+  };
+  const gone = (row) => row.classList.contains("step") ? row : row.classList.contains("end") ? null : step;
+  const sections = (row) => {
+    for (; row; row = row.nextElementSibling) {
+      const kind = row.classList;
+      if (kind.contains("remark") && step) {
+        const code = / exited with (\d+)\./.exec(row.lastElementChild.textContent);
+        if (code) step.dataset.exit = code[1];
+      }
+      if (kind.contains("step") || kind.contains("end")) ended(row);
+      step = gone(row);
+      if (row !== step && step && step.dataset.folded) kind.add("folded");
+      const head = row.querySelector(":scope > span");
+      if (row === step && !head.hasAttribute("role")) {
+        head.setAttribute("role", "button");
+        head.setAttribute("aria-expanded", "true");
+        head.tabIndex = 0;
+      }
+    }
+  };
+  const fold = (row) => {
+    const folded = row.dataset.folded = row.dataset.folded ? "" : "1";
+    row.querySelector(":scope > span").setAttribute("aria-expanded", String(!folded));
+    for (let r = row.nextElementSibling; r && !r.classList.contains("step") && !r.classList.contains("end"); r = r.nextElementSibling) {
+      r.classList.toggle("folded", !!folded);
+    }
+  };
+  const folds = (e) => {
+    const head = e.target.closest(".l.step > span[role]");
+    if (!head || String(getSelection())) return;
+    if (e.type === "keydown") {
+      if (e.key !== "Enter" && e.key !== " ") return;
+      e.preventDefault();
+    }
+    fold(head.parentElement);
+  };
+  rows.addEventListener("click", folds);
+  rows.addEventListener("keydown", folds);
+  sections(rows.firstElementChild);
+
+  // A job that goes on: rows of the log come as server-sent events.
+  if (!log.hasAttribute("data-live") || !window.EventSource) return;
+  const live = $("live"), follow = $("follow");
   const mostRows = 50000;
   let following = false;
   live.hidden = follow.hidden = false;
@@ -51,10 +112,12 @@
   addEventListener("wheel", (e) => { if (e.deltaY < 0) setFollowing(false); }, { passive: true });
   addEventListener("touchmove", () => setFollowing(false), { passive: true });
 
-  const put = (html, ended) => {
+  const put = (html, whole) => {
     if (partial) partial.remove();
+    const before = rows.lastElementChild;
     rows.insertAdjacentHTML("beforeend", html);
-    partial = ended ? null : rows.lastElementChild;
+    sections(before ? before.nextElementSibling : rows.firstElementChild);
+    partial = whole ? null : rows.lastElementChild;
     const none = $("nolog");
     if (none) none.remove();
     while (rows.childElementCount > mostRows) rows.firstElementChild.remove();
@@ -83,7 +146,7 @@
   stream.addEventListener("open", () => { live.textContent = "live"; live.className = ""; });
   stream.addEventListener("lines", (e) => put(e.data, true));
   stream.addEventListener("partial", (e) => put(e.data, false));
-  stream.addEventListener("reset", () => { rows.textContent = ""; partial = null; });
+  stream.addEventListener("reset", () => { rows.textContent = ""; partial = step = null; });
   stream.addEventListener("state", (e) => show(e.data));
   stream.addEventListener("end", (e) => {
     stream.close();
