@@ -9,6 +9,9 @@ import (
 // StoreOf is the store of a running server.
 func StoreOf(s *Server) *store.Store { return s.store }
 
+// Tell has the servers that are made from now on tell of docker.Steps.
+func Tell(at func(step string)) { told = at }
+
 // Rig has s, before it runs, run all steps in sandbox, without an engine, and
 // tell at of each step of a release that is done.
 func Rig(s *Server, sandbox runner.Sandbox, at func(step string)) {

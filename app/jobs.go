@@ -30,6 +30,9 @@ type jobs struct {
 	reaped bool
 }
 
+// told is set by tests that have the process die at one of docker.Steps.
+var told func(step string)
+
 // openSandbox opens the sandbox with what an earlier process left of the jobs
 // that the store has as running.
 func openSandbox(ctx context.Context, cfg configs.Config, kept *store.Store, log zerolog.Logger) (*docker.Sandbox, error) {
@@ -48,6 +51,7 @@ func openSandbox(ctx context.Context, cfg configs.Config, kept *store.Store, log
 		Recorded:   func(run, image string) string { return recorded(kept, run, image) },
 		Wanted:     func(left runner.Left) bool { return wanted(kept, left, log) },
 		Log:        cfg.Runner.Log.Bytes(),
+		At:         told,
 		NoFirewall: cfg.Runner.Firewall == "off",
 		Reach:      cfg.Runner.Reachable(),
 	})

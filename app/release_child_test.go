@@ -23,15 +23,17 @@ import (
 type child struct {
 	t     *testing.T
 	cmd   *exec.Cmd
-	stdin io.Writer
+	stdin io.WriteCloser
 	armed chan struct{}
 	ended chan struct{}
 	url   string
 }
 
-func startChild(t *testing.T, config string) *child {
+// startChild starts the server of a test that calls crashingServer when the
+// environment holds envCrash.
+func startChild(t *testing.T, test, config string) *child {
 	t.Helper()
-	cmd := exec.CommandContext(context.Background(), os.Args[0], "-test.run=^TestReleaseSurvivesDeath$", "-test.count=1")
+	cmd := exec.CommandContext(context.Background(), os.Args[0], "-test.run=^"+test+"$", "-test.count=1")
 	cmd.Env = append(os.Environ(), envCrash+"="+config)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
@@ -92,6 +94,16 @@ func (c *child) died(when string) {
 	}
 }
 
+// end has the child end in order.
+func (c *child) end() {
+	c.t.Helper()
+	_ = c.stdin.Close()
+	<-c.ended
+	if !c.cmd.ProcessState.Success() {
+		c.t.Errorf("the server ended with %v", c.cmd.ProcessState)
+	}
+}
+
 func (c *child) kill() {
 	_ = c.cmd.Process.Kill()
 	<-c.ended
@@ -99,12 +111,8 @@ func (c *child) kill() {
 
 // crashingServer serves until its standard input ends. A line there names the
 // step after which it dies.
-func crashingServer(t *testing.T, file string) {
+func crashingServer(t *testing.T, file string, rig func(s *app.Server, at func(step string))) {
 	cfg, err := configs.Load(file, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := app.New(t.Context(), cfg, zerolog.Nop(), "test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,8 +121,8 @@ func crashingServer(t *testing.T, file string) {
 	at := func(step string) {
 		mu.Lock()
 		defer mu.Unlock()
-		if word, _, _ := strings.Cut(step, " "); armed != word {
-			if again, ok := strings.CutSuffix(armed, " again"); ok && again == word {
+		if armed == "" || armed != step && !strings.HasPrefix(step, armed+" ") {
+			if again, ok := strings.CutSuffix(armed, " again"); ok && strings.HasPrefix(step, again+" ") {
 				armed = again
 			}
 			return
@@ -122,7 +130,20 @@ func crashingServer(t *testing.T, file string) {
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		select {} // nothing is done meanwhile
 	}
-	app.Rig(s, builder{at}, at)
+	app.Tell(at)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	log := zerolog.Nop()
+	if name := os.Getenv("LOKTAR_TEST_CRASH_LOG"); name != "" {
+		if file, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600); err == nil {
+			log = zerolog.New(file).With().Timestamp().Int("pid", os.Getpid()).Logger()
+		}
+	}
+	s, err := app.New(t.Context(), cfg, log, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rig(s, at)
 	go func() {
 		lines := bufio.NewScanner(os.Stdin)
 		for lines.Scan() {
@@ -131,10 +152,10 @@ func crashingServer(t *testing.T, file string) {
 			mu.Unlock()
 			fmt.Println("armed")
 		}
-		os.Exit(0)
+		stop()
 	}()
 	fmt.Println("listens at", s.Addr())
-	if err := s.Run(t.Context()); err != nil {
+	if err := s.Run(ctx); err != nil {
 		t.Fatal(err)
 	}
 }

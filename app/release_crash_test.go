@@ -16,6 +16,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/dudesons/loktar/app"
 	"github.com/dudesons/loktar/app/minihub"
 	"github.com/dudesons/loktar/app/minihub/minihubtest"
 	"github.com/dudesons/loktar/checks"
@@ -30,7 +31,7 @@ const envCrash = "LOKTAR_TEST_CRASH"
 // each version once, as it was built, and the store says the same.
 func TestReleaseSurvivesDeath(t *testing.T) {
 	if file := os.Getenv(envCrash); file != "" {
-		crashingServer(t, file)
+		crashingServer(t, file, func(s *app.Server, at func(string)) { app.Rig(s, builder{at}, at) })
 		return
 	}
 	for kind, open := range places {
@@ -124,7 +125,7 @@ func (w *crashWorld) configure() {
 
 // start starts another server, which takes up what the one before left.
 func (w *crashWorld) start() {
-	w.child = startChild(w.t, w.config)
+	w.child = startChild(w.t, "TestReleaseSurvivesDeath", w.config)
 	w.hub.App().SetWebhook(w.child.url+"/webhook", "secret")
 }
 

@@ -126,7 +126,7 @@ func (w *imageWorld) configure() {
 }
 
 func (w *imageWorld) start() {
-	w.child = startChild(w.t, w.config)
+	w.child = startChild(w.t, "TestReleaseSurvivesDeath", w.config)
 	w.hub.App().SetWebhook(w.child.url+"/webhook", "secret")
 }
 

@@ -111,6 +111,7 @@ func (s *Sandbox) cleanApart(ctx context.Context, j *job, lines []string, stoppe
 	if err := s.note(j); err != nil {
 		return exit, err
 	}
+	s.did("clean created")
 	exit, _, err = s.attend(ctx, j, id, out)
 	return exit, err
 }

@@ -93,6 +93,9 @@ type Options struct {
 	// job can be resumed whose output is not longer; 0 means
 	// runner.DefaultLogLimit; less has it keep none, where nobody takes jobs up.
 	Log int64
+	// At, when set, is told of each of Steps that a job has taken, so that tests
+	// can have the process die there.
+	At func(step string)
 	// NoFirewall leaves the machine's packet filter alone. Otherwise jobs with
 	// a network are kept from the machine and from private addresses where
 	// iptables allows it, but for those in Reach.
@@ -114,6 +117,19 @@ type Options struct {
 	timed func(part string, took time.Duration)
 	// noOverlay has tests copy the tree for each job.
 	noOverlay bool
+}
+
+// Steps are what a job comes by, in order. Not all do by all: what is taken of
+// a job, and cleaning apart, is for those that leave something.
+var Steps = []string{
+	"entered", "created", "remembered", "attached", "started", "ended", "collected", "end noted", "clean created", "clean ended", "container removed", "removed",
+}
+
+// did tells tests of a step.
+func (s *Sandbox) did(step string) {
+	if s.o.At != nil {
+		s.o.At(step)
+	}
 }
 
 // Sandbox is a runner.Sandbox. Make one with New.

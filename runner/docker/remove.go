@@ -30,11 +30,13 @@ func (s *Sandbox) remove(ctx context.Context, j *job) bool {
 		err := s.engine.VolumeRemove(ctx, "loktar-"+j.name, true)
 		whole = err == nil || cerrdefs.IsNotFound(err)
 	}
+	s.did("container removed")
 	defer s.timed("folder")()
 	if err := s.removeDir(ctx, j.name, j.image.id); err != nil {
 		zerolog.Ctx(ctx).Warn().Err(err).Str("job", j.task.Job.String()).Msg("job folder could not be removed; it will be later")
 		return false
 	}
+	s.did("removed")
 	return whole
 }
 

@@ -142,6 +142,7 @@ func (s *Sandbox) runOnce(ctx context.Context, t runner.Task, ref reference.Name
 	if err := s.hide(ctx, j); err != nil {
 		return exit, false, false, err
 	}
+	s.did("entered")
 	if takes(&t) {
 		j.task.Clean = nil // not before all is taken
 	}
@@ -149,9 +150,11 @@ func (s *Sandbox) runOnce(ctx context.Context, t runner.Task, ref reference.Name
 	if err != nil {
 		return exit, false, false, err
 	}
+	s.did("created")
 	if err := s.remember(j); err != nil {
 		return exit, false, false, err
 	}
+	s.did("remembered")
 	if exit, started, err = s.attend(ctx, j, id, out); err != nil || !takes(&t) {
 		return exit, started, false, err
 	}
@@ -163,6 +166,7 @@ func (s *Sandbox) wrapUp(ctx context.Context, j *job, t runner.Task, id string, 
 	log := zerolog.Ctx(ctx)
 	if t.Artifacts != nil && collects(t.Artifacts, *exit) {
 		err = s.collect(ctx, j, id, exit, out)
+		s.did("collected")
 		if err != nil && t.Artifacts.Lenient {
 			log.Warn().Err(err).Str("job", t.Job.String()).Msg("what a job left cannot be collected")
 			exit.Refusal, err = "The Docker engine did not hand them over.", nil
@@ -173,6 +177,7 @@ func (s *Sandbox) wrapUp(ctx context.Context, j *job, t runner.Task, id string, 
 	}
 	if err == nil {
 		s.noteEnd(j, *exit, log)
+		s.did("end noted")
 	}
 	s.cleanUp(ctx, j, t.Clean, exit, out)
 	return err
@@ -233,6 +238,7 @@ func (s *Sandbox) attend(ctx context.Context, j *job, id string, out runner.Outp
 		return exit, false, fault(err, "attach to container")
 	}
 	attached()
+	s.did("attached")
 	p := newProgress(j.task, j.nonce, out)
 	drained := make(chan struct{})
 	go func() {
@@ -253,6 +259,7 @@ func (s *Sandbox) attend(ctx context.Context, j *job, id string, out runner.Outp
 		<-drained
 		return exit, false, err
 	}
+	s.did("started")
 	w := watch{sandbox: s, job: j, id: id, progress: p, out: out, brief: j.brief, began: time.Now()}
 	ran := s.timed("run")
 	m := s.startMeter(life, j, id)
@@ -260,6 +267,11 @@ func (s *Sandbox) attend(ctx context.Context, j *job, id string, out runner.Outp
 	m.stop()
 	ran()
 	finish()
+	if j.part == "" {
+		s.did("ended")
+	} else {
+		s.did("clean ended")
+	}
 	if err != nil {
 		return exit, true, fault(err, "wait for container")
 	}
