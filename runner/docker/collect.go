@@ -103,12 +103,12 @@ func (s *Sandbox) cleanUp(ctx context.Context, j *job, lines []string, exit *run
 
 func (s *Sandbox) cleanApart(ctx context.Context, j *job, lines []string, stopped bool, out runner.Output) (exit runner.Exit, err error) {
 	j.cleans(randomName(), lines, stopped)
-	id, err := s.create(ctx, j, out)
-	if err != nil {
-		return exit, err
-	}
 	j.record.CleanNonce = j.nonce
 	if err := s.note(j); err != nil {
+		return exit, err
+	}
+	id, err := s.create(ctx, j, out)
+	if err != nil {
 		return exit, err
 	}
 	s.did("clean created")

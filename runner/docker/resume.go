@@ -58,14 +58,16 @@ func (s *Sandbox) Resume(ctx context.Context, t runner.Task, out runner.Output) 
 	if err := t.Load(r.Saved); err != nil {
 		return exit, lost(err, "what was taken of it cannot be read")
 	}
-	if !cleans {
-		s.cleanUp(ctx, j, t.Clean, &exit, out)
-		return exit, nil
-	}
-	j.cleans(r.CleanNonce, t.Clean, exit.TimedOut)
-	if cleaned, err := s.rejoin(ctx, j, out); err == nil {
+	if cleans {
+		j.cleans(r.CleanNonce, t.Clean, exit.TimedOut)
+		cleaned, err := s.rejoin(ctx, j, out)
 		exit.Cancelled = cleaned.Cancelled
+		if checks.KindOf(err) != checks.KindLost {
+			return exit, nil // whatever it came to, the verdict stands
+		}
+		s.removeContainer(ctx, j.name+j.part) // it never ran
 	}
+	s.cleanUp(ctx, j, t.Clean, &exit, out)
 	return exit, nil
 }
 
