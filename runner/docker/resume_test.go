@@ -27,7 +27,7 @@ func severed(t *testing.T, task func(b *bench) runner.Task, text string) (*bench
 	d := newDoor(t)
 	var opened docker.Options
 	b := setUp(t, func(o *docker.Options) {
-		o.Host = "unix://" + d.path
+		o.Host, o.Wanted = "unix://"+d.path, func(runner.Left) bool { return false }
 		opened = *o
 	})
 	job := task(b)
