@@ -39,7 +39,7 @@ var arrows = []struct {
 	{"store/storetest", []string{"checks", "store"}, "the suite knows the store's records, and no implementation's insides"},
 	{"store/blob", []string{"checks"}, "files under keys are an edge of their own: what they are for is known by who puts them"},
 	{"store/blob/blobtest", []string{"checks", "store/blob"}, "the suite knows the contract, and no implementation's insides"},
-	{"runner", []string{"checks", "runner/redact"}, "the runner carries out the domain's jobs, and keeps secrets out of their logs"},
+	{"runner", []string{"checks", "checks/annotate", "runner/redact"}, "the runner carries out the domain's jobs, and keeps secrets out of their logs"},
 	{"runner/redact", nil, "finding secrets in a text is a leaf"},
 	{"runner/source", []string{"checks"}, "git is an edge of its own"},
 	{"runner/docker", []string{"checks", "runner"}, "a sandbox implements the runner's interface"},

@@ -10,7 +10,8 @@ type Commit struct {
 	// run's id, or why there is no run.
 	Planned string
 	Note    string
-	// Runs and Jobs are put as they are, over what was stored before.
+	// Runs and Jobs are put as they are, over what was stored before. The
+	// findings of a job without any stay as they are.
 	Runs []Run
 	Jobs []Job
 	// Dirty are the check runs whose state at GitHub is now out of date.
@@ -22,6 +23,8 @@ type Commit struct {
 	// Refuted are proofs that count no more, by their scopes, packages and
 	// keys: the package failed at these inputs since.
 	Refuted []ScopedProof
+	// Tests are histories of tests, put over what was stored before.
+	Tests []ScopedTestHistory
 	// Replies are to be given to comments.
 	Replies []Reply
 	// Moves are repositories that have a new name, owner or installation.

@@ -80,6 +80,9 @@ type Result struct {
 	// Artifacts are the files that a test left and that are kept: reports
 	// first, each kind by name. No two have one name.
 	Artifacts []Artifact `json:"artifacts,omitempty"`
+	// Findings is what its reports and log tell; nil where that is nothing. It
+	// is kept beside the job, and read with one job alone.
+	Findings *Findings `json:"-"`
 }
 
 // Step is a line that a job ran, and how long that took.

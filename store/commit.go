@@ -27,7 +27,7 @@ import (
 // known change what is read. Of the moves of one repository the one with the
 // latest At counts, and of two with the same the one that was committed last.
 func (s *Store) Commit(ctx context.Context, c checks.Commit) error {
-	p, err := preparePut(c)
+	p, err := s.preparePut(c)
 	if err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
@@ -37,7 +37,7 @@ func (s *Store) Commit(ctx context.Context, c checks.Commit) error {
 				return err
 			}
 		}
-		if err := p.apply(tx); err != nil {
+		if err := p.apply(s, tx); err != nil {
 			return err
 		}
 		for _, key := range c.Dirty {
@@ -54,6 +54,9 @@ func (s *Store) Commit(ctx context.Context, c checks.Commit) error {
 			return err
 		}
 		if err := s.putProofs(tx, c.Proofs); err != nil {
+			return err
+		}
+		if err := putTests(tx, c.Tests); err != nil {
 			return err
 		}
 		return observe(tx, c.Durations)
@@ -82,10 +85,11 @@ type runPut struct {
 type jobPut struct {
 	run, name string
 	data      []byte
+	findings  []byte // nil for none
 }
 
 // preparePut checks and encodes c, outside of any transaction.
-func preparePut(c checks.Commit) (*put, error) {
+func (s *Store) preparePut(c checks.Commit) (*put, error) {
 	p := &put{}
 	for i := range c.Runs {
 		r := &c.Runs[i]
@@ -114,7 +118,11 @@ func preparePut(c checks.Commit) (*put, error) {
 		if err != nil {
 			return nil, fmt.Errorf("encode job %s: %w", j.ID(), err)
 		}
-		p.jobs = append(p.jobs, jobPut{j.Run, j.Package.Name, data})
+		found, err := s.encodeFindings(j.Result.Findings)
+		if err != nil {
+			return nil, fmt.Errorf("encode findings of job %s: %w", j.ID(), err)
+		}
+		p.jobs = append(p.jobs, jobPut{j.Run, j.Package.Name, data, found})
 	}
 	for _, r := range c.Replies {
 		reply, err := prepareReply(r)
@@ -138,6 +146,11 @@ func preparePut(c checks.Commit) (*put, error) {
 			return nil, err
 		}
 	}
+	for _, h := range c.Tests {
+		if err := checkHistory(h); err != nil {
+			return nil, err
+		}
+	}
 	for _, d := range c.Durations {
 		if err := checkName("package's name", d.Package); err != nil {
 			return nil, err
@@ -146,7 +159,7 @@ func preparePut(c checks.Commit) (*put, error) {
 	return p, nil
 }
 
-func (p *put) apply(tx *bolt.Tx) error {
+func (p *put) apply(s *Store, tx *bolt.Tx) error {
 	for _, r := range p.runs {
 		if err := r.apply(tx); err != nil {
 			return err
@@ -165,6 +178,11 @@ func (p *put) apply(tx *bolt.Tx) error {
 		}
 		if err := jobs.Put(jobKey(seq, j.name), j.data); err != nil {
 			return err
+		}
+		if j.findings != nil {
+			if err := s.putFindings(tx, jobKey(seq, j.name), j.findings); err != nil {
+				return err
+			}
 		}
 	}
 	for _, r := range p.replies {

@@ -30,7 +30,7 @@ func TestMigrateFromSchema2(t *testing.T) {
 		t.Fatal(err)
 	}
 	edit(t, path, func(tx *bolt.Tx) error {
-		for _, name := range []string{"publications", "pubkeys", "pubversions", "owed", "proofs", "proofages", "claims", "notices", "noticerows", "channels", "pullcomments"} {
+		for _, name := range []string{"publications", "pubkeys", "pubversions", "owed", "proofs", "proofages", "claims", "notices", "noticerows", "channels", "pullcomments", "findings", "tests"} {
 			if err := tx.DeleteBucket([]byte(name)); err != nil {
 				return err
 			}
@@ -53,7 +53,7 @@ func TestMigrateFromSchema2(t *testing.T) {
 		t.Fatal(err)
 	}
 	edit(t, path, func(tx *bolt.Tx) error {
-		if got := string(tx.Bucket([]byte("meta")).Get([]byte("schema"))); got != "5" {
+		if got := string(tx.Bucket([]byte("meta")).Get([]byte("schema"))); got != "6" {
 			t.Errorf("the schema is %q now", got)
 		}
 		return nil

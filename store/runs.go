@@ -58,7 +58,7 @@ func (s *Store) Run(id string) (run checks.Run, err error) {
 	return run, nil
 }
 
-// Jobs are the jobs of the run by Index. The error is of kind
+// Jobs are the jobs of the run by Index, without their findings. The error is of kind
 // checks.KindNotFound when there is no such run.
 func (s *Store) Jobs(run string) (jobs []checks.Job, err error) {
 	err = s.db.View(func(tx *bolt.Tx) error {
@@ -75,8 +75,8 @@ func (s *Store) Jobs(run string) (jobs []checks.Job, err error) {
 	return jobs, nil
 }
 
-// Job is the job id. The error is of kind checks.KindNotFound when there is
-// none.
+// Job is the job id, with its findings. The error is of kind
+// checks.KindNotFound when there is none.
 func (s *Store) Job(id checks.JobID) (job checks.Job, err error) {
 	err = s.db.View(func(tx *bolt.Tx) error {
 		seq, err := runSeq(tx, id.Run)
@@ -87,6 +87,10 @@ func (s *Store) Job(id checks.JobID) (job checks.Job, err error) {
 		if err == nil && !found {
 			err = checks.Errorf(checks.KindNotFound, nil, "Run %s has no package %s.", id.Run, id.Package)
 		}
+		if err != nil {
+			return err
+		}
+		job.Result.Findings, err = decodeFindings(tx.Bucket(bucketFindings).Get(jobKey(seq, id.Package)))
 		return err
 	})
 	if err != nil {

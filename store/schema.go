@@ -53,6 +53,10 @@ var (
 	bucketNoticeRows   = []byte("noticerows")   // revision the row was made at -> row of a notice
 	bucketChannels     = []byte("channels")     // name of a channel -> its id
 	bucketPullComments = []byte("pullcomments") // repository's id, number -> id of our comment
+
+	// Since schema 6.
+	bucketFindings = []byte("findings") // Seq of the run, package -> finding, deflated
+	bucketTests    = []byte("tests")    // repository's id, package, 0, test -> outcomes
 )
 
 var (
@@ -67,6 +71,7 @@ var migrations = []func(*bolt.Tx) error{
 	createSchema3,
 	createSchema4,
 	createSchema5,
+	createSchema6,
 }
 
 func createSchema1(tx *bolt.Tx) error {
@@ -100,6 +105,11 @@ func createSchema4(tx *bolt.Tx) error {
 // createSchema5 adds notices.
 func createSchema5(tx *bolt.Tx) error {
 	return createBuckets(tx, bucketNotices, bucketNoticeRows, bucketChannels, bucketPullComments)
+}
+
+// createSchema6 adds what reports and logs tell, and how tests ended.
+func createSchema6(tx *bolt.Tx) error {
+	return createBuckets(tx, bucketFindings, bucketTests)
 }
 
 func createBuckets(tx *bolt.Tx, names ...[]byte) error {

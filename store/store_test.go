@@ -101,7 +101,7 @@ func TestOpenErrors(t *testing.T) {
 			edit(t, path, func(tx *bolt.Tx) error {
 				return tx.Bucket([]byte("meta")).Put([]byte("schema"), []byte("999"))
 			})
-		}, []string{"was written by a newer loktar (schema 999, this one knows 5)", "Start that version again"}},
+		}, []string{"was written by a newer loktar (schema 999, this one knows 6)", "Start that version again"}},
 		"another program's": {func(t *testing.T, path string) {
 			edit(t, path, func(tx *bolt.Tx) error {
 				_, err := tx.CreateBucket([]byte("etcd"))

@@ -56,12 +56,15 @@ type Options struct {
 	Root string
 	// Files are those of the tree. Nil has none, and so no annotations.
 	Files Files
+	// Mask takes out of a text what nobody may see. Nil is nothing.
+	Mask func(string) string
 }
 
 // Collector takes the reports and the log of one attempt. It is not safe for
 // concurrent use.
 type Collector struct {
 	places places
+	texts  texts
 	report int   // the number of the present report
 	budget int64 // bytes of reports that may still be read
 
@@ -91,7 +94,7 @@ type spot struct {
 // New makes a Collector.
 func New(o Options) *Collector {
 	return &Collector{
-		places: newPlaces(o), budget: maxReports,
+		places: newPlaces(o), texts: texts{o.Mask}, budget: maxReports,
 		known: map[uint64]int{}, seen: map[uint64]bool{}, spots: map[spot]bool{},
 		levels: map[string][]checks.Annotation{}, unplaced: map[string][]string{},
 	}
@@ -123,7 +126,7 @@ type place struct {
 
 // add takes a test.
 func (c *Collector) add(t test) {
-	t.name = oneLine(t.name, maxName)
+	t.name = c.texts.oneLine(t.name, maxName)
 	if t.name == "" {
 		t.name = "(a test without a name)"
 	}
@@ -149,10 +152,10 @@ func (c *Collector) add(t test) {
 	if len(c.red) < checks.MaxRedSeen && !slices.Contains(c.red, t.name) {
 		c.red = append(c.red, t.name)
 	}
-	message := block(t.message, maxMessage)
-	detail := block(t.detail, maxMessage)
+	message := c.texts.block(t.message, maxMessage)
+	detail := c.texts.block(t.detail, maxMessage)
 	short, _, _ := strings.Cut(firstOf(message, detail), "\n\n")
-	short = block(short, maxShort)
+	short = c.texts.block(short, maxShort)
 	if len(c.failed) < maxFailed {
 		c.failed = append(c.failed, checks.FailedTest{Name: t.name, Path: t.at.path, Line: t.at.line, Message: short})
 	}
@@ -167,20 +170,20 @@ func (c *Collector) add(t test) {
 	}
 	c.remark(checks.Annotation{
 		Path: t.at.path, StartLine: t.at.line, EndLine: t.at.line, StartColumn: t.at.col, EndColumn: t.at.col,
-		Level: levelFailure, Title: oneLine(t.name, maxTitle), Message: firstOf(block(full, maxMessage), t.name+" failed."),
+		Level: levelFailure, Title: c.texts.oneLine(t.name, maxTitle), Message: firstOf(c.texts.block(full, maxMessage), t.name+" failed."),
 	})
 }
 
 // flake takes a failure of a test that passed when the tool tried it again.
 func (c *Collector) flake(t test) {
-	name := oneLine(t.name, maxName)
+	name := c.texts.oneLine(t.name, maxName)
 	if len(c.red) < checks.MaxRedSeen && !slices.Contains(c.red, name) {
 		c.red = append(c.red, name)
 	}
 	if t.at.path != "" {
 		c.remark(checks.Annotation{
-			Path: t.at.path, StartLine: t.at.line, Level: levelWarning, Title: oneLine(name+" is flaky", maxTitle),
-			Message: firstOf(block(t.detail, maxMessage), block(t.message, maxMessage), "It failed, and passed when it was tried again."),
+			Path: t.at.path, StartLine: t.at.line, Level: levelWarning, Title: c.texts.oneLine(name+" is flaky", maxTitle),
+			Message: firstOf(c.texts.block(t.detail, maxMessage), c.texts.block(t.message, maxMessage), "It failed, and passed when it was tried again."),
 		})
 	}
 }
@@ -225,8 +228,8 @@ var levels = []string{levelFailure, levelWarning, levelNotice}
 
 // remark takes an annotation of a file of the tree.
 func (c *Collector) remark(a checks.Annotation) {
-	a.Message = firstOf(block(a.Message, maxMessage), "No message.")
-	a.Title = oneLine(a.Title, maxTitle)
+	a.Message = firstOf(c.texts.block(a.Message, maxMessage), "No message.")
+	a.Title = c.texts.oneLine(a.Title, maxTitle)
 	a.StartLine, a.EndLine = bounded(a.StartLine), bounded(a.EndLine)
 	if a.EndLine <= a.StartLine {
 		a.EndLine = a.StartLine
@@ -256,7 +259,7 @@ func (c *Collector) remark(a checks.Annotation) {
 
 // tell takes a remark on what is no file of the tree.
 func (c *Collector) tell(level, text string) {
-	text = oneLine(text, maxShort)
+	text = c.texts.oneLine(text, maxShort)
 	key := hash("", text)
 	if text == "" || c.seen[key] {
 		return
@@ -274,7 +277,7 @@ func (c *Collector) tell(level, text string) {
 // note takes a sentence about a report.
 func (c *Collector) note(format string, args ...any) {
 	if len(c.notes) < maxNotes {
-		c.notes = append(c.notes, oneLine(fmt.Sprintf(format, args...), maxShort))
+		c.notes = append(c.notes, c.texts.oneLine(fmt.Sprintf(format, args...), maxShort))
 	}
 }
 

@@ -23,7 +23,7 @@ func (c *Collector) Report(name string, r io.Reader) {
 	b := bufio.NewReaderSize(limited, xmlChunk)
 	err := c.parse(b)
 	c.budget = limited.N
-	name = oneLine(name, maxName)
+	name = c.texts.oneLine(name, maxName)
 	switch {
 	case c.budget == 0:
 		c.note("%s was not read whole: the reports are longer than 1 GiB together.", name)

@@ -7,26 +7,34 @@ import (
 	"unicode/utf8"
 )
 
+// texts makes texts that may be shown of hostile ones.
+type texts struct {
+	mask func(string) string
+}
+
 // oneLine is s as one line of at most most characters, without anything that
 // cannot be seen.
-func oneLine(s string, most int) string {
-	if len(s) > 8*most {
-		s = s[:8*most] // enough, whatever goes
-	}
-	return clip(strings.Join(strings.Fields(visible(s)), " "), most)
+func (t texts) oneLine(s string, most int) string {
+	return clip(strings.Join(strings.Fields(t.hidden(s)), " "), most)
 }
 
 // block is s as lines, at most most characters, without anything else that
 // cannot be seen, and without empty lines around it.
-func block(s string, most int) string {
-	if len(s) > 8*most {
-		s = s[:8*most]
-	}
-	lines := strings.Split(visible(s), "\n")
+func (t texts) block(s string, most int) string {
+	lines := strings.Split(t.hidden(s), "\n")
 	for i := range lines {
 		lines[i] = strings.TrimRight(lines[i], " ")
 	}
 	return clip(strings.Trim(strings.Join(lines, "\n"), "\n"), most)
+}
+
+// hidden is s without what cannot be seen, and then without what may not be.
+func (t texts) hidden(s string) string {
+	s = visible(s)
+	if t.mask != nil {
+		s = t.mask(s)
+	}
+	return s
 }
 
 func clip(s string, most int) string {

@@ -35,6 +35,7 @@ type Store interface {
 	Latest(t checks.Target) (run checks.Run, found bool, err error)
 	LatestFresh(t checks.Target) (run checks.Run, found bool, err error)
 	Durations(repo int64) (map[string]time.Duration, error)
+	TestHistories(repo int64, pkg string) ([]checks.TestHistory, error)
 	Proofs(repo int64, scopes []checks.Scope, want map[string]string) (map[string]checks.Proof, error)
 
 	Outbox(limit int) ([]checks.OutboxRow, error)
@@ -94,6 +95,8 @@ func Run(t *testing.T, open Open) {
 		{"Claims", testClaims},
 		{"Proofs", testProofs},
 		{"ProofsModel", testProofsModel},
+		{"Findings", testFindings},
+		{"TestHistories", testHistories},
 		{"Reopen", testReopen},
 		{"Context", testContext},
 		{"Concurrency", testConcurrency},
