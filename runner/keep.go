@@ -23,7 +23,7 @@ type keeping struct {
 }
 
 // keep has t hand over what the package's `artifacts` and `reports` name.
-func (r *Runner) keep(run checks.Run, job checks.Job, t *Task, log *Log) *keeping {
+func (r *Runner) keep(run checks.Run, job checks.Job, t *Task, log *Log, read *reading) *keeping {
 	k := &keeping{}
 	p := job.Package
 	if r.o.Keep == nil || len(p.Artifacts)+len(p.Reports) == 0 || len(t.Steps) == 0 {
@@ -44,6 +44,9 @@ func (r *Runner) keep(run checks.Run, job checks.Job, t *Task, log *Log) *keepin
 			if log.masked(name) != name {
 				k.told = "Files are not kept that have a secret in their names."
 				return nil
+			}
+			if isReport(name) {
+				read.report(ctx, name, open)
 			}
 			sum, err := r.o.Keep(ctx, run.Repo, open)
 			switch {

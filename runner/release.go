@@ -94,12 +94,12 @@ func (r *Runner) Release(ctx context.Context, run checks.Run, job checks.Job, o 
 			return checks.Result{Outcome: checks.OutcomePassed, Detail: fmt.Sprintf("There is nothing to release: its pkg_type is %q.", p.PkgType)}, nil
 		}
 		idle := checks.Result{Outcome: checks.OutcomePassed, Detail: "There is nothing to run: its Dockerfile is all that it needs."}
-		return r.onLease(ctx, run, job, log, idle, func(dir string) Task {
+		return r.onLease(ctx, run, job, log, idle, func(dir string) (Task, *reading) {
 			t := releaseTask(run, job, kind, dir, o)
 			if p.PkgType == "docker" && o.Build != nil {
 				t.Folder, t.FolderBytes = o.image(log), o.MaxBytes
 			}
-			return t
+			return t, nil
 		})
 	})
 }

@@ -59,6 +59,7 @@ func (r *Runner) Ready(ctx context.Context) error { return r.o.Sandbox.Ready(ctx
 // Run runs job, which belongs to run, and returns its verdict. It returns after
 // everything that the job needed is removed, whatever happened; only the log
 // stays, and what its `artifacts` and `reports` name, which Options.Keep took.
+// What the reports tell, and of a red job the log, is in the result's Findings.
 // What cannot be kept is told in the result's Detail and changes no verdict:
 // that is about the code. When ctx ends, the job is stopped and the verdict is
 // OutcomeCancelled.
@@ -76,11 +77,12 @@ func (r *Runner) Run(ctx context.Context, run checks.Run, job checks.Job) (check
 			Detail: "The package has no commands to run. List them in `commands`, or set test_type to no-test.",
 		}
 		k := &keeping{}
-		result, err := r.onLease(ctx, run, job, log, idle, func(dir string) Task {
+		result, err := r.onLease(ctx, run, job, log, idle, func(dir string) (Task, *reading) {
 			t := taskOf(run, job)
 			t.Tree = dir
-			k = r.keep(run, job, &t, log)
-			return t
+			read := newReading(job, dir, log)
+			k = r.keep(run, job, &t, log, read)
+			return t, read
 		})
 		return k.noted(result), err
 	})
@@ -138,8 +140,9 @@ func (r *Runner) space(ctx context.Context, run checks.Run, job checks.Job, left
 }
 
 // onLease has the sandbox run the task that taskOn makes for the leased files.
-// idle is the result of a task that has nothing to do.
-func (r *Runner) onLease(ctx context.Context, run checks.Run, job checks.Job, log *Log, idle checks.Result, taskOn func(dir string) Task) (checks.Result, error) {
+// idle is the result of a task that has nothing to do; what the task comes to
+// is read where that is wanted.
+func (r *Runner) onLease(ctx context.Context, run checks.Run, job checks.Job, log *Log, idle checks.Result, taskOn func(dir string) (Task, *reading)) (checks.Result, error) {
 	defer r.Abandon(job) // of what was resumed nothing is left
 	secretsOf, carryOut := r.secrets, r.o.Sandbox.Run
 	left, resumes := r.left(job)
@@ -161,7 +164,8 @@ func (r *Runner) onLease(ctx context.Context, run checks.Run, job checks.Job, lo
 	if err != nil {
 		return checks.Result{}, err
 	}
-	t := taskOn(space.Dir)
+	t, read := taskOn(space.Dir)
+	defer read.close()
 	t.Secrets = secrets
 	t.Git, t.Hidden = space.Git, space.Hidden
 	if why := refusal(t); why != "" {
@@ -198,7 +202,7 @@ func (r *Runner) onLease(ctx context.Context, run checks.Run, job checks.Job, lo
 	}
 	result := verdict(t, exit)
 	result.Steps = log.took(t.ran(exit), time.Now())
-	return result, nil
+	return read.told(ctx, result, exit, log), nil
 }
 
 // errLogFull ends a job that printed too much.

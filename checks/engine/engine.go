@@ -35,6 +35,8 @@ type Store interface {
 	Latest(t checks.Target) (run checks.Run, found bool, err error)
 	// Durations are the past durations of a repository's packages.
 	Durations(repo int64) (map[string]time.Duration, error)
+	// TestHistories are those of a package's tests.
+	TestHistories(repo int64, pkg string) ([]checks.TestHistory, error)
 }
 
 // Source reads what an event does to its repository and what GitHub says of

@@ -117,13 +117,15 @@ func (e *Engine) finish(ctx context.Context, end ended) {
 			r.Detail += " It was tried for a day."
 		}
 	}
-	if j.Doomed == "" && e.retry(ctx, j, r, end.err, now) {
+	e.observe(&c, &a.run, j, &r, now)
+	if j.Doomed == "" && e.retry(ctx, j, r, end.err, now, c.Tests) {
 		return
 	}
 	if err := j.Finish(r, now); err != nil {
 		panic(err) // only running jobs end
 	}
 	c.Jobs = append(c.Jobs, *j)
+	j.Result.Findings = nil // the store has them
 	c.Dirty = append(c.Dirty, checks.CheckKey{Run: j.Run, Name: j.Package.Name})
 	// What a stranger's code takes teaches nothing that others rely on.
 	if o := j.Result.Outcome; !a.run.Untrusted() && (o == checks.OutcomePassed || o == checks.OutcomeFailed) {

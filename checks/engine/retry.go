@@ -40,8 +40,9 @@ func repeatable(j *checks.Job, r checks.Result, err error) bool {
 }
 
 // retry puts a running job back to be tried again, as `retries` of its package
-// says, where r and err are what its attempt came to. It reports whether it did.
-func (e *Engine) retry(ctx context.Context, j *checks.Job, r checks.Result, err error, now time.Time) bool {
+// says, where r and err are what its attempt came to, and tests what its tests
+// did. It reports whether it did.
+func (e *Engine) retry(ctx context.Context, j *checks.Job, r checks.Result, err error, now time.Time, tests []checks.ScopedTestHistory) bool {
 	if !repeatable(j, r, err) {
 		return false
 	}
@@ -59,6 +60,7 @@ func (e *Engine) retry(ctx context.Context, j *checks.Job, r checks.Result, err 
 		Dur("again_in", gap).Msg("the attempt is repeated")
 	e.commit(ctx, checks.Commit{
 		Jobs:    []checks.Job{*j},
+		Tests:   tests,
 		Refuted: taken(&run, j, r.Outcome),
 		Dirty:   []checks.CheckKey{{Run: j.Run, Name: j.Package.Name}, {Run: j.Run, Name: checks.AggregateName}},
 	})

@@ -10,10 +10,11 @@ import (
 	"github.com/docker/docker/api/types/container"
 
 	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/runner"
 )
 
 // workspace is where a job finds the repository's files.
-const workspace = "/workspace"
+const workspace = runner.TreeRoot
 
 // maxFiles is how many files a process of a job may have open.
 const maxFiles = 65536
