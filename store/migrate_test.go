@@ -175,7 +175,7 @@ func TestMigrateDamaged(t *testing.T) {
 	writeSchema1(t, path)
 	edit(t, path, func(tx *bolt.Tx) error { return tx.Bucket([]byte("runs")).Put([]byte(seq(7)), []byte("{")) })
 	_, err := store.Open(path, store.Options{})
-	if err == nil || !strings.Contains(err.Error(), "migrate "+path+" from schema 1 to 5: decode run 0000000000000007") {
+	if err == nil || !strings.Contains(err.Error(), "migrate "+path+" from schema 1 to 6: decode run 0000000000000007") {
 		t.Fatalf("error %v does not say what is damaged", err)
 	}
 	edit(t, path, func(tx *bolt.Tx) error {

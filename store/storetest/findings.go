@@ -44,12 +44,14 @@ func testFindings(t *testing.T, open Open) {
 	defer func() { mustClose(t, s) }()
 	is("lib", &want)
 
-	// Old ones make room for new ones.
+	// Old ones make room for those of later runs.
 	clk.advance(91 * 24 * time.Hour)
-	api.Result.Findings = &checks.Findings{Cut: 1}
-	must(t, s.Commit(t.Context(), checks.Commit{Jobs: []checks.Job{api}}))
+	later := run(2, shaA)
+	web := job(later, 0, "web")
+	web.Result.Findings = &checks.Findings{Cut: 1}
+	must(t, s.Commit(t.Context(), checks.Commit{Runs: []checks.Run{later}, Jobs: []checks.Job{web}}))
 	is("lib", nil)
-	is("api", &checks.Findings{Cut: 1})
+	same(t, "findings", get(s.Job(web.ID()))(t).Result.Findings, &checks.Findings{Cut: 1})
 }
 
 func testHistories(t *testing.T, open Open) {
