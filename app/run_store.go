@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,6 +20,7 @@ type oneRun struct {
 	event *checks.Event // nil once it is planned
 	run   checks.Run
 	jobs  []checks.Job
+	tests []checks.ScopedTestHistory
 }
 
 var _ engine.Store = (*oneRun)(nil)
@@ -46,6 +48,10 @@ func (s *oneRun) Commit(_ context.Context, c checks.Commit) error {
 			s.jobs = append(s.jobs, checks.Job{})
 		}
 		s.jobs[j.Index] = j
+	}
+	for _, h := range c.Tests {
+		s.tests = slices.DeleteFunc(s.tests, func(old checks.ScopedTestHistory) bool { return old.Package == h.Package && old.Name == h.Name })
+		s.tests = append(s.tests, h)
 	}
 	if len(c.Runs)+len(c.Jobs) > 0 {
 		s.told(s.run, c.Jobs)
@@ -83,3 +89,15 @@ func (s *oneRun) Latest(checks.Target) (checks.Run, bool, error) { return checks
 
 // Durations is empty: jobs start by the longest way in the plan.
 func (s *oneRun) Durations(int64) (map[string]time.Duration, error) { return nil, nil }
+
+// TestHistories are of the attempts of this run.
+func (s *oneRun) TestHistories(_ int64, pkg string) (all []checks.TestHistory, _ error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, h := range s.tests {
+		if h.Package == pkg {
+			all = append(all, h.TestHistory)
+		}
+	}
+	return all, nil
+}

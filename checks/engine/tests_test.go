@@ -81,3 +81,23 @@ func TestFlakyIsNamed(t *testing.T) {
 		t.Errorf("a stranger's run left %+v, %v", after, err)
 	}
 }
+
+// TestFlakyAttempts: a test that is red in one attempt of a job and green in
+// the next one is flaky, also where the package has no key.
+func TestFlakyAttempts(t *testing.T) {
+	w := newWorld(t)
+	ended := func(o checks.Outcome, red, green string) attempt {
+		w.says("lib", o, red, green)
+		return attempt{result: w.runner.results["lib"]}
+	}
+	first, second := ended(checks.OutcomeFailed, "shaky", ""), ended(checks.OutcomePassed, "", "shaky")
+	delete(w.runner.results, "lib")
+	ch := retrying("s1", func(p *checks.Package) { p.Retries, p.RetryFailures = 1, true })
+	ch.Keys = nil
+	w.source.changes["s1"] = ch
+	w.runner.script = []attempt{first, second}
+	w.accept(pull(1, "s1"))
+	run := w.runOf("s1", 1)
+	w.want(w.done(run.ID), "lib passed")
+	w.want(w.flaky(run.ID, "lib"), "shaky rg")
+}
