@@ -3,6 +3,7 @@ package keys
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/dudesons/loktar/checks"
 )
@@ -40,7 +41,7 @@ var fields = []field{
 	{"RetryFailures", nil, "how often, not what"},
 	{"Resources", nil, "as a timeout: they decide whether steps come through, not what they make"},
 	{"Network", func(e *encoder, p *checks.Package) { e.bool(p.Network) }, "without it the steps find other things"},
-	{"Cache", nil, "makes steps faster; what is in it is not known anyway"},
+	{"Cache", writeCaches, "its folders hide what is there else, and another name asks for an empty one; what is in it is not known"},
 	{"Reuse", nil, "says what is done with a key"},
 	{"Sandbox", func(e *encoder, p *checks.Package) { e.str(p.Sandbox) }, "says which files the steps see"},
 	{"Required", nil, "says what is reported"},
@@ -54,10 +55,18 @@ var fields = []field{
 // writeEntry writes what counts of a package's entry in loktar.json.
 func writeEntry(e *encoder, p *checks.Package) {
 	for i := range fields {
-		if fields[i].write != nil {
-			e.str(fields[i].name)
+		if fields[i].write != nil && (fields[i].name != "Cache" || len(p.Cache) > 0) {
+			e.str(fields[i].name) // what is optional has a name before it, and Cache came later than keys
 			fields[i].write(e, p)
 		}
+	}
+}
+
+func writeCaches(e *encoder, p *checks.Package) {
+	e.num(len(p.Cache))
+	for _, c := range slices.SortedStableFunc(slices.Values(p.Cache), func(a, b checks.Cache) int { return strings.Compare(a.Key, b.Key) }) {
+		e.str(c.Key)
+		e.set(c.Paths)
 	}
 }
 

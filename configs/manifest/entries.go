@@ -92,6 +92,7 @@ func (p *parser) base() checks.Package {
 	}
 	p.secrets(p.defaults, &base)
 	p.sight(p.defaults, &base)
+	p.places(p.defaults, &base)
 	return base
 }
 
@@ -144,6 +145,7 @@ func (p *parser) entry(n *node, pkg *checks.Package) entry {
 	}
 	p.secrets(n, pkg)
 	p.sight(n, pkg)
+	p.places(n, pkg)
 	if p.defaultBuild != nil {
 		p.defaultBuildInfo(p.defaultBuild, pkg.PkgType, &pkg.BuildInfo)
 	}
@@ -184,6 +186,28 @@ func (p *parser) sight(n *node, pkg *checks.Package) {
 	}
 	if own != nil {
 		p.fault(own, "with sandbox `declared` the steps see declared files alone, and with git all files of all commits; write \"git\": false or \"sandbox\": \"repository\"")
+	}
+}
+
+// places reports folders of caches that are right one by one and cannot be kept
+// together, or not with the env. n is where pkg was read from.
+func (p *parser) places(n *node, pkg *checks.Package) {
+	at := n.member("cache")
+	if at == nil {
+		at = n.member("env")
+	}
+	if at == nil {
+		return
+	}
+	for _, c := range pkg.Cache {
+		for _, s := range c.Paths {
+			if checks.CachePathFault(s) != "" {
+				return // it was reported
+			}
+		}
+	}
+	if _, wrong := checks.CachePlaces(pkg); wrong != "" {
+		p.fault(at, "%s", wrong)
 	}
 }
 

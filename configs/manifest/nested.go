@@ -66,7 +66,7 @@ func (p *parser) caches(n *node) []checks.Cache {
 				seen[c.Key] = true
 			case "paths":
 				c.Paths = p.words(kid, `["~/.cache/pip"]`, func(n *node, s string) {
-					if wrong := cachePathFault(s); wrong != "" {
+					if wrong := checks.CachePathFault(s); wrong != "" {
 						p.fault(n, "%s %s", show(s), wrong)
 					}
 				})

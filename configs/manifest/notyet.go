@@ -14,7 +14,6 @@ var notYet = []struct {
 	what  string // what happens instead
 }{
 	{"services", "", "the steps run without their services"},
-	{"cache", "", "nothing is kept between runs"},
 	{"reports", "", "the files are kept for download, and no annotations are made from them"},
 }
 

@@ -46,22 +46,6 @@ func pathFault(s string) string {
 	return ""
 }
 
-// cachePathFault says what is wrong with a path to keep: one that is relative
-// to the package's folder, absolute in the container, or under its home.
-func cachePathFault(s string) string {
-	switch {
-	case strings.ContainsFunc(s, unicode.IsControl):
-		return "holds a control character; remove it"
-	case strings.Contains(s, `\`):
-		return "holds a backslash; write `/` between folders"
-	case climbs(s):
-		return "goes up by `..`; write the whole path"
-	case path.Clean(s) != s || s == "/":
-		return "is not the plain path of a folder; write for example `~/.cache/pip`"
-	}
-	return ""
-}
-
 func climbs(s string) bool {
 	return s == ".." || strings.HasPrefix(s, "../") || strings.HasSuffix(s, "/..") || strings.Contains(s, "/../")
 }

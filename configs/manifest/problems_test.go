@@ -384,6 +384,17 @@ b"}`, []string{
 		"1:129 packages[0].cache[2].path: unknown key `path`; did you mean `paths`?",
 		`1:143 packages[0].cache[3]: is a number but must be an object; write for example {"key": "pip", "paths": ["~/.cache/pip"]}`,
 	}},
+	{"folders that cannot be kept", manifest.Options{}, `{"packages": [{"pkg_name": "lib", "cache": [{"key": "a", "paths": ["/etc", "/workspace/a", "/.loktar", "/proc/self", "~"]}]}]}`, []string{
+		"1:68 packages[0].cache[0].paths[0]: `/etc` has what programs need, which a cache would hide; write another folder",
+		"1:76 packages[0].cache[0].paths[1]: `/workspace/a` is where the repository's files are; write the path from the package's folder",
+		"1:92 packages[0].cache[0].paths[2]: `/.loktar` is Loktar's own; write another folder",
+		"1:104 packages[0].cache[0].paths[3]: `/proc/self` is the kernel's; no folder can be kept there",
+		"1:118 packages[0].cache[0].paths[4]: `~` holds more than can be kept, and would hide it; write a folder in it",
+	}},
+	{"folders that cannot be kept together", manifest.Options{}, `{"packages": [{"pkg_name": "lib", "cache": [{"key": "a", "paths": ["~/x"]}, {"key": "b", "paths": ["/root/x/y"]}]}, {"pkg_name": "api", "cache": [{"key": "a", "paths": ["~/x"]}], "env": {"HOME": "here"}}]}`, []string{
+		"1:44 packages[0].cache: `/root/x/y` is, or has inside, a folder that is kept already; list it once",
+		"1:146 packages[1].cache: `~/x` leads nowhere, as HOME in env is `here`; write there the whole path of a folder",
+	}},
 	{"concurrency", manifest.Options{}, `{"packages": [{"pkg_name": "lib", "concurrency": "a b"}]}`, []string{
 		"1:50 packages[0].concurrency: `a b` is not the name of a group; use at most 100 letters, digits, `.`, `_` and `-`, and a letter or digit at the start",
 	}},

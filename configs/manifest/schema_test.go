@@ -129,7 +129,7 @@ func TestSchemaAgrees(t *testing.T) {
 		"retry_failures":                        {{`true`}, {`"true"`, `1`}},
 		"resources":                             {{`{"cpus": 0.5, "memory": "2GiB", "pids": 9}`}, {`{"cpus": 0}`, `{"cpu": 1}`, `{"memory": 5}`, `{"pids": 0}`, `{"cpus": 2000}`}},
 		"network":                               {{`false`}, {`0`}},
-		"cache":                                 {{`[{"key": "pip", "paths": ["~/.cache/pip"]}]`}, {`[{"key": "pip"}]`, `[{"paths": ["a"]}]`, `[{"key": "a", "paths": []}]`, `[{"key": "a", "paths": ["../b"]}]`, `[{"key": "a", "paths": ["/"]}]`, `{}`}},
+		"cache":                                 {{`[{"key": "pip", "paths": ["~/.cache/pip"]}]`}, {`[{"key": "pip"}]`, `[{"paths": ["a"]}]`, `[{"key": "a", "paths": []}]`, `[{"key": "a", "paths": ["../b"]}]`, `[{"key": "a", "paths": ["/"]}]`, `[{"key": "a", "paths": ["/etc/x"]}]`, `[{"key": "a", "paths": ["/usr/local"]}]`, `[{"key": "a", "paths": ["a,b"]}]`, `[{"key": "a", "paths": ["."]}]`, `[{"key": "a", "paths": ["~"]}]`, `[{"key": "a", "paths": ["x/.git"]}]`, `{}`}},
 		"reuse":                                 {{`true`}, {`null`}},
 		"sandbox":                               {{`"declared"`}, {`"none"`}},
 		"required":                              {{`true`}, {`"x"`}},
