@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/dudesons/loktar/runner"
+	"github.com/dudesons/loktar/runner/rmtree"
 )
 
 // hand gives the package's folder to who asked for it.
@@ -60,7 +61,7 @@ func (s *Sandbox) folder(ctx context.Context, j *job, id string) (path string, d
 		zerolog.Ctx(ctx).Debug().Err(err).Msg("the workspace cannot be mounted by the server; the package's folder is copied through the engine")
 	}
 	path = filepath.Join(j.dir, "folder")
-	done = func() { _ = removeTree(path) } // what stays goes with the job's folder
+	done = func() { _ = rmtree.Remove(path) } // what stays goes with the job's folder
 	if err := os.Mkdir(path, 0o700); err != nil {
 		return "", nil, fault(err, "make a folder for the package's files")
 	}

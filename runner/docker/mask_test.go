@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/dudesons/loktar/runner/rmtree"
 )
 
 func TestMaskIsWhiteouts(t *testing.T) {
@@ -107,9 +109,9 @@ func BenchmarkMask(b *testing.B) {
 			}
 		}
 		t2 := time.Now()
-		err := removeTree(mask)
+		err := rmtree.Remove(mask)
 		t3 := time.Now()
-		err = errors.Join(err, removeTree(floor))
+		err = errors.Join(err, rmtree.Remove(floor))
 		t4 := time.Now()
 		if err != nil {
 			b.Fatal(err)

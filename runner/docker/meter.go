@@ -27,6 +27,8 @@ const (
 	// may make: files, and folders one in another.
 	maxEntries = 2_000_000
 	maxNested  = 512
+	// namesAtOnce bounds how much of a folder is read at once.
+	namesAtOnce = 1024
 )
 
 // meter watches how much a job writes to disk: to its workspace, to the root of

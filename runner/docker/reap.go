@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/runner/rmtree"
 )
 
 // Reap removes every container, volume, network and folder that earlier
@@ -110,7 +111,7 @@ func gone(err error, verb string) error {
 // may be out of reach for a server that is not root; then a container of the
 // given image removes it.
 func (s *Sandbox) removeDir(ctx context.Context, name, image string) error {
-	err := removeTree(filepath.Join(s.o.WorkDir, name))
+	err := rmtree.Remove(filepath.Join(s.o.WorkDir, name))
 	if errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EPERM) {
 		err = s.removeDirByEngine(ctx, name, image)
 	}

@@ -1,4 +1,5 @@
-package docker
+// Package rmtree removes what strangers wrote, however they nested it.
+package rmtree
 
 import (
 	"crypto/rand"
@@ -11,20 +12,20 @@ import (
 )
 
 const (
-	// maxDepth is how many folders removeTree holds open, one in another.
+	// maxDepth is how many folders Remove holds open, one in another.
 	maxDepth = 64
 	// namesAtOnce bounds how much of a folder is read before it is removed.
 	namesAtOnce = 1024
 )
 
-// removeTree removes path and what is beneath it; a path that is not there is
+// Remove removes path and what is beneath it; a path that is not there is
 // no error. Links are removed, never followed.
 //
 // os.RemoveAll holds a folder open for each level, so that a job which nests
 // folders deeper than a process may have files open could not be cleared away,
 // and would take those files from the whole server meanwhile. Here, what lies
 // too deep is moved to the top first.
-func removeTree(path string) error {
+func Remove(path string) error {
 	top, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
 	switch {
 	case errors.Is(err, os.ErrNotExist):

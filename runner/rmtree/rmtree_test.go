@@ -1,4 +1,4 @@
-package docker
+package rmtree
 
 import (
 	"os"
@@ -38,7 +38,7 @@ func nest(t *testing.T, dir string, levels int) {
 	}
 }
 
-func TestRemoveTree(t *testing.T) {
+func TestRemove(t *testing.T) {
 	outside := t.TempDir()
 	kept := filepath.Join(outside, "kept")
 	if err := os.WriteFile(kept, nil, 0o600); err != nil {
@@ -75,7 +75,7 @@ func TestRemoveTree(t *testing.T) {
 				t.Fatal(err)
 			}
 			fill(t, dir)
-			if err := removeTree(dir); err != nil {
+			if err := Remove(dir); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := os.Lstat(dir); !os.IsNotExist(err) {
@@ -88,7 +88,7 @@ func TestRemoveTree(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{link, filepath.Join(outside, "none")} {
-		if err := removeTree(path); err != nil {
+		if err := Remove(path); err != nil {
 			t.Error(err)
 		}
 	}
