@@ -41,6 +41,9 @@ type CacheView struct {
 	CacheWant
 	// ID names the lease.
 	ID string `json:"id"`
+	// At is where the job finds it, as Place.Path is written, with no link of
+	// the repository's on the way.
+	At string `json:"at"`
 	// From, Bytes and Saved tell of what is kept; From is empty when that is
 	// nothing.
 	From  checks.CacheLevel `json:"from,omitempty"`

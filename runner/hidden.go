@@ -43,3 +43,13 @@ func seenIn(space Workspace, name string) error {
 	}
 	return nil
 }
+
+// hides reports whether a path is hidden.
+func (t *Task) hides(p string) bool {
+	for _, hidden := range t.Hidden {
+		if within(p, hidden) {
+			return true
+		}
+	}
+	return false
+}

@@ -34,6 +34,8 @@ type Options struct {
 	// DefaultArtifactBytes where that is 0. Nil keeps nothing.
 	Keep    Keep
 	MaxKept int64
+	// Caches keeps what packages have as `cache`; nil keeps nothing.
+	Caches Caches
 }
 
 // Runner runs jobs. It is safe for concurrent use.
@@ -180,6 +182,13 @@ func (r *Runner) onLease(ctx context.Context, run checks.Run, job checks.Job, lo
 	default:
 		t.Steps = []string{":"} // a sandbox can show a part of the folder
 	}
+	why, err := r.lendCaches(ctx, run, job, &t, log)
+	if why != "" {
+		return checks.Result{Outcome: checks.OutcomeFailed, Detail: why}, nil
+	}
+	if err != nil {
+		return cancelled(), nil
+	}
 	bounded, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	go func() {
@@ -190,18 +199,20 @@ func (r *Runner) onLease(ctx context.Context, run checks.Run, job checks.Job, lo
 		}
 	}()
 	exit, err := carryOut(bounded, t, log)
+	over := time.Now()
 	if errors.Is(context.Cause(bounded), errLogFull) && (exit.Cancelled || errors.Is(err, context.Canceled)) {
 		exit.Cancelled, exit.Cause, err = false, checks.CauseLogLimit, nil
 		exit.Exceeded = fmt.Sprintf("The job printed more than the %s that the server keeps of a log, and was ended. Have it print less, or the server's operator raise runner.log.", bytesText(log.limit))
 	}
+	result := verdict(t, exit)
+	r.endCaches(ctx, t.Caches, exit, err == nil && result.Outcome == checks.OutcomePassed, log)
 	if err != nil {
 		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 			return cancelled(), nil
 		}
 		return checks.Result{}, err
 	}
-	result := verdict(t, exit)
-	result.Steps = log.took(t.ran(exit), time.Now())
+	result.Steps = log.took(t.ran(exit), over)
 	return read.told(ctx, result, exit, log), nil
 }
 

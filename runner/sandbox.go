@@ -67,6 +67,9 @@ type Task struct {
 	// Dir is the package's folder in Tree, where lines run: slash-separated,
 	// relative, clean.
 	Dir string
+	// Caches are laid over the files and folders at their places, each as a view
+	// of its own, for the steps and the clean lines.
+	Caches []CacheView
 	// Image is where lines run; empty means the sandbox's own default.
 	Image string
 	Env   map[string]string
@@ -149,4 +152,9 @@ type Exit struct {
 	Refusal   string
 	// Image is the content digest of the image that the steps ran in.
 	Image string
+	// Uncached: Task.Caches were not there, and the output says why. CachesHeld:
+	// what shows them could not be removed, and nothing may touch their folders
+	// before it is. Both hold also beside an error.
+	Uncached   bool
+	CachesHeld bool
 }
