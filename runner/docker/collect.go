@@ -74,9 +74,9 @@ func (s *Sandbox) ended(ctx context.Context, id string) error {
 // own where the server may make one, else through the engine.
 func (s *Sandbox) files(ctx context.Context, j *job, id string) (files runner.Files, done func()) {
 	if !s.o.noMount {
-		m, err := openMerged(j.task.Dir, j.layers()...)
+		files, done, err := j.openAll()
 		if err == nil {
-			return m, m.close
+			return files, done
 		}
 		zerolog.Ctx(ctx).Debug().Err(err).Msg("the workspace cannot be mounted by the server; artifacts are read through the engine")
 	}

@@ -47,10 +47,10 @@ func passed(exit runner.Exit) bool {
 
 // folder is a path by which this process reaches the package's folder as the
 // job left it, until done is called: that of a read-only mount of our own, or
-// of a copy where the server may not mount. Both need no room beside the job's
+// of a copy where the server may not mount, or has caches to show in it. Both need no room beside the job's
 // own folder, and go with it.
 func (s *Sandbox) folder(ctx context.Context, j *job, id string) (path string, done func(), err error) {
-	if !s.o.noMount {
+	if !s.o.noMount && len(j.inside()) == 0 {
 		m, err := openMerged(j.task.Dir, j.layers()...)
 		switch {
 		case err == nil && m.dir == nil:

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,8 +32,8 @@ const (
 	namesAtOnce = 1024
 )
 
-// meter watches how much a job writes to disk: to its workspace, to the root of
-// its container, and to volumes that its image declares. Quotas would be better, but the engine's are only on
+// meter watches how much a job writes to disk: to its workspace, to its caches, to
+// the root of its container, and to volumes that its image declares. Quotas would be better, but the engine's are only on
 // some file systems.
 type meter struct {
 	// exceeded says in a sentence that a bound was exceeded; once more when the
@@ -61,7 +62,7 @@ func (m *meter) stop() {
 func (m *meter) watch(ctx context.Context, s *Sandbox, j *job, id string) {
 	tick := time.NewTicker(meterTick)
 	defer tick.Stop()
-	folders := []string{filepath.Join(j.dir, "upper")}
+	uppers, others := j.uppers(), []string(nil)
 	limit, told := s.o.Workspace, false
 	var size, pause int64
 	counted, free := time.Now(), freeSpace(j.dir)
@@ -75,12 +76,12 @@ func (m *meter) watch(ctx context.Context, s *Sandbox, j *job, id string) {
 		if size+free-now <= limit && time.Since(counted) < max(meterTurn, time.Duration(pause)) {
 			continue
 		}
-		if len(folders) == 1 {
-			folders = append(folders, s.otherFolders(ctx, id)...)
+		if others == nil {
+			others = s.otherFolders(ctx, j, id)
 		}
 		started := time.Now()
-		got, why := tally(ctx, folders)
-		if folders[1] == "" {
+		got, why := tally(ctx, slices.Concat(uppers, others))
+		if others[0] == "" {
 			got += s.rootSize(ctx, id)
 		}
 		unnamed, many := orphans(ctx, id)
@@ -121,8 +122,8 @@ func freeSpace(dir string) int64 {
 // otherFolders are where an engine keeps what a container writes outside of the
 // workspace. The first is the container's root on an engine with overlays; it is
 // "" when that cannot be known here. Among the others are the volumes that the
-// image declares.
-func (s *Sandbox) otherFolders(ctx context.Context, id string) []string {
+// image declares; overlays of ours are none of them.
+func (s *Sandbox) otherFolders(ctx context.Context, j *job, id string) []string {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
 	seen, err := s.engine.ContainerInspect(ctx, id)
@@ -138,7 +139,7 @@ func (s *Sandbox) otherFolders(ctx context.Context, id string) []string {
 		folders[0] = ""
 	}
 	for _, m := range seen.Mounts {
-		if m.Type == mount.TypeVolume && m.Destination != workspace {
+		if m.Type == mount.TypeVolume && m.Destination != workspace && !j.isCache(m.Destination) {
 			folders = append(folders, m.Source)
 		}
 	}

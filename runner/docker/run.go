@@ -81,10 +81,19 @@ func (s *Sandbox) Run(ctx context.Context, t runner.Task, out runner.Output) (ex
 		where += ", with declared files alone"
 	}
 	out.Heading(where)
+	uncached, err := s.announce(ctx, &t, out)
+	held := false
+	defer func() { exit.Uncached, exit.CachesHeld = exit.Uncached || uncached, held }()
+	if err != nil {
+		return exit, err
+	}
 	for attempt := 1; ; attempt++ {
 		low := s.lowFiles.Load()
 		var started, holderDied bool
 		exit, started, holderDied, err = s.runOnce(ctx, t, ref, out, attempt < maxAttempts)
+		if exit.CachesHeld {
+			held, t.Caches = true, nil // what shows them is not to be shown again
+		}
 		var takers *takerError
 		switch {
 		case err == nil:
@@ -133,7 +142,10 @@ func (s *Sandbox) runOnce(ctx context.Context, t runner.Task, ref reference.Name
 		defer func() { holderDied = s.giveBack(ctx, j.holder, err != nil, j.stays) }()
 	}
 	s.enter(j.name)
-	defer func() { s.leave(j.name, s.remove(ctx, j)) }()
+	defer func() {
+		s.leave(j.name, s.remove(ctx, j))
+		exit.CachesHeld, exit.Uncached = j.stays && len(t.Caches) > 0, len(j.task.Caches) < len(t.Caches)
+	}()
 	for _, dir := range []string{j.dir, filepath.Join(j.dir, "upper"), filepath.Join(j.dir, "work")} {
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			return exit, false, false, fault(err, "make job folder")
@@ -143,6 +155,10 @@ func (s *Sandbox) runOnce(ctx context.Context, t runner.Task, ref reference.Name
 		return exit, false, false, err
 	}
 	s.did("entered")
+	if j.copies && len(j.task.Caches) > 0 { // as hide found out just now
+		out.Heading("Caches are not used. " + whyCopied)
+		j.task.Caches = nil
+	}
 	if takes(&t) {
 		j.task.Clean = nil // not before all is taken
 	}
@@ -223,6 +239,9 @@ func (s *Sandbox) createOnce(ctx context.Context, j *job) (string, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
 	defer cancel()
 	defer s.timed("create")()
+	if err := j.renew(); err != nil {
+		return "", err
+	}
 	config, host := s.spec(j)
 	made, err := s.engine.ContainerCreate(ctx, config, host, nil, nil, j.container())
 	return made.ID, err

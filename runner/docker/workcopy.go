@@ -33,12 +33,17 @@ func (s *Sandbox) overlay(j *job, labels map[string]string) mount.Mount {
 		lower = j.task.Git.Dir + ":" + lower
 	}
 	o := fmt.Sprintf("nodev,nosuid,lowerdir=%s,upperdir=%s,workdir=%s", lower, filepath.Join(j.dir, "upper"), filepath.Join(j.dir, "work"))
-	// A volatile overlay cannot be mounted again, as taking what the job left
-	// and cleaning after it may have to.
+	return volumeOf("", labels, map[string]string{"type": "overlay", "device": "overlay", "o": j.volatile(o)})
+}
+
+// volatile is the options of an overlay, with those that spare the disk. A
+// volatile overlay cannot be mounted again, as taking what the job left and
+// cleaning after it may have to.
+func (j *job) volatile(o string) string {
 	if j.machine.volatile && !takes(&j.task) {
 		o += ",volatile"
 	}
-	return volumeOf("", labels, map[string]string{"type": "overlay", "device": "overlay", "o": o})
+	return o
 }
 
 // copied is a volume of the engine's own for a copy of the tree. It has a name,
@@ -65,7 +70,7 @@ func (s *Sandbox) workspaceMounts(j *job, labels map[string]string) []mount.Moun
 	if g := j.task.Git; g != nil {
 		list = append(list, mount.Mount{Type: mount.TypeBind, Source: g.Objects, Target: runner.GitObjects, ReadOnly: true})
 	}
-	return list
+	return append(list, j.cacheMounts(labels)...)
 }
 
 // gitEnv has git work in a folder that is another user's, as the server's is
