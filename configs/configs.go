@@ -44,7 +44,9 @@ type Config struct {
 	Secrets []HeldSecret
 	// Artifacts says what is kept of what tests leave.
 	Artifacts Artifacts
-	Log       Log
+	// Caches bounds what is kept between packages' runs.
+	Caches Caches
+	Log    Log
 
 	derivedURL bool // PublicURL is the default
 	// repositories has the names in lower case, OWNER/* among them. Each has
@@ -110,6 +112,12 @@ type Artifacts struct {
 	Storage *Registry
 	Days    int  // after the job's end
 	MaxSize Size // of one job's files together
+}
+
+// Caches is how long caches are kept, and how many.
+type Caches struct {
+	Days    int  // after the last use
+	MaxSize Size // of all together
 }
 
 // Log says what is logged and how.

@@ -68,6 +68,8 @@ var keys = []key{
 	{name: "events.publish_label", fallback: always("loktar:publish"), empty: true, set: setPublishLabel},
 	{name: "artifacts.keep", fallback: always("30"), set: setKeep},
 	{name: "artifacts.max_size", fallback: always("2GiB"), set: setMaxSize},
+	{name: "caches.keep", fallback: always("14"), set: setCachesKeep},
+	{name: "caches.max_size", fallback: always("20GiB"), set: setCachesMaxSize},
 	{name: "log.level", fallback: always("info"), set: setLevel},
 	{name: "log.format", fallback: always("auto"), set: setFormat},
 }

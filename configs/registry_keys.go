@@ -109,7 +109,7 @@ func setUser(_ *loader, r *Registry, v string) error {
 
 // ownFolders are those of data_dir that are not for others. What tests left
 // must not be where something is published.
-var ownFolders = []string{"artifacts", "built", "git", "logs", "work"}
+var ownFolders = []string{"artifacts", "built", "caches", "git", "logs", "work"}
 
 func setPath(l *loader, r *Registry, v string) error {
 	abs, err := filepath.Abs(v)

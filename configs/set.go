@@ -214,14 +214,20 @@ func setPIDs(c *Config, v string) error {
 	return nil
 }
 
-func setKeep(c *Config, v string) error {
+func setKeep(c *Config, v string) error { return setDays(&c.Artifacts.Days, v) }
+
+func setCachesKeep(c *Config, v string) error { return setDays(&c.Caches.Days, v) }
+
+func setDays(to *int, v string) error {
 	n, err := strconv.Atoi(v)
 	if err != nil || n < 1 || n > 3650 {
 		return errors.New("is out of range; write a number of days from 1 to 3650")
 	}
-	c.Artifacts.Days = n
+	*to = n
 	return nil
 }
+
+func setCachesMaxSize(c *Config, v string) error { return setBound(&c.Caches.MaxSize, v, "20GiB") }
 
 func setMaxSize(c *Config, v string) error {
 	n, err := value.Memory(v)
