@@ -91,8 +91,12 @@ func (s *Server) open(ctx context.Context, version string) (err error) {
 	if s.files, err = openFiles(cfg.DataDir, s.kept.bucket, log); err != nil {
 		return err
 	}
+	folders, err := openCaches(ctx, cfg, log)
+	if err != nil {
+		return errors.Join(err, sandbox.Engine().Close())
+	}
 	inferrer := infer.New()
-	s.jobs = openJobs(cfg, sandbox, s.source, s.kept.keep, inferrer, log)
+	s.jobs = openJobs(cfg, sandbox, folders, s.source, s.kept.keep, inferrer, log)
 	if s.jobs.release, err = openReleases(cfg, s.store, s.jobs.Runner, log); err != nil {
 		return err
 	}
@@ -156,6 +160,7 @@ func (s *Server) Run(ctx context.Context) error {
 	group.Go(func() error {
 		daily(ctx, time.Hour, func() {
 			s.jobs.release.sweep(ctx)
+			s.jobs.caches.Sweep()
 			if err := s.source.Maintain(ctx); err != nil && ctx.Err() == nil {
 				s.log.Warn().Err(err).Msg("cannot maintain all mirrors; the next turn is tomorrow")
 			}

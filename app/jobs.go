@@ -12,6 +12,7 @@ import (
 	"github.com/dudesons/loktar/configs"
 	"github.com/dudesons/loktar/configs/manifest/infer"
 	"github.com/dudesons/loktar/runner"
+	"github.com/dudesons/loktar/runner/caches"
 	"github.com/dudesons/loktar/runner/docker"
 	"github.com/dudesons/loktar/runner/source"
 	"github.com/dudesons/loktar/store"
@@ -22,6 +23,7 @@ import (
 type jobs struct {
 	*runner.Runner
 	sandbox *docker.Sandbox
+	caches  *caches.Store
 	release *releases
 	logDir  string
 	log     zerolog.Logger
@@ -68,14 +70,21 @@ func wanted(kept *store.Store, left runner.Left, log zerolog.Logger) bool {
 	return job.State == checks.StateRunning && job.Doomed == "" && job.Attempt == left.Attempt
 }
 
-func openJobs(cfg configs.Config, sandbox *docker.Sandbox, src *source.Source, keep runner.Keep, i *infer.Inferrer, log zerolog.Logger) *jobs {
+// openCaches opens what packages keep between runs.
+func openCaches(ctx context.Context, cfg configs.Config, log zerolog.Logger) (*caches.Store, error) {
+	return caches.Open(log.WithContext(ctx), filepath.Join(cfg.DataDir, "caches"), caches.Options{
+		MaxBytes: cfg.Caches.MaxSize.Bytes(), Keep: time.Duration(cfg.Caches.Days) * 24 * time.Hour,
+	})
+}
+
+func openJobs(cfg configs.Config, sandbox *docker.Sandbox, folders *caches.Store, src *source.Source, keep runner.Keep, i *infer.Inferrer, log zerolog.Logger) *jobs {
 	spaces := newWorkspaces(src, i)
-	j := &jobs{sandbox: sandbox, logDir: filepath.Join(cfg.DataDir, "logs"), log: log}
+	j := &jobs{sandbox: sandbox, caches: folders, logDir: filepath.Join(cfg.DataDir, "logs"), log: log}
 	j.Runner = runner.New(runner.Options{
 		Sandbox: sandbox, Workspaces: spaces, Again: spaces.again, LogDir: j.logDir, Slots: cfg.Runner.Slots,
-		LogLimit: cfg.Runner.Log.Bytes(),
-		Secrets:  secretsOf(cfg),
-		Keep:     keep, MaxKept: cfg.Artifacts.MaxSize.Bytes(),
+		LogLimit: cfg.Runner.Log.Bytes(), Caches: folders,
+		Secrets: secretsOf(cfg),
+		Keep:    keep, MaxKept: cfg.Artifacts.MaxSize.Bytes(),
 	})
 	return j
 }
@@ -116,6 +125,14 @@ func (j *jobs) Ready(ctx context.Context) error {
 		return checks.Errorf(checks.KindUnavailable, err, "The Docker engine does not let go of what an earlier process left there.")
 	}
 	j.reaped = true
+	// Nothing but jobs that go on shows a view of an earlier process any more.
+	var wanted []runner.CacheView
+	for _, left := range j.sandbox.AllLeft() {
+		wanted = append(wanted, left.Caches...)
+	}
+	if _, err := j.caches.Settle(ctx, wanted...); err != nil {
+		j.log.Error().Err(err).Msg("caches cannot be used until the next start")
+	}
 	return nil
 }
 
@@ -157,5 +174,8 @@ func (j *jobs) Run(ctx context.Context, run checks.Run, job checks.Job) (checks.
 func (j *jobs) close() {
 	if err := j.sandbox.Close(); err != nil {
 		j.log.Warn().Err(err).Msg("something stays at the Docker engine until the next start")
+	}
+	if err := j.caches.Close(); err != nil {
+		j.log.Warn().Err(err).Msg("caches cannot be brought to the disk")
 	}
 }

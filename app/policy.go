@@ -23,6 +23,9 @@ func policies(cfg configs.Config) func(checks.Repo) checks.Policy {
 // forget removes what is kept of a repository that the App lost.
 func (s *Server) forget(ctx context.Context, repo checks.Repo) {
 	log := s.log.With().Str("repo", repo.FullName()).Logger()
+	if err := s.jobs.caches.Forget(repo.ID); err != nil {
+		log.Warn().Err(err).Msg("cannot remove the caches of a repository that the App lost")
+	}
 	if err := s.source.Forget(ctx, repo); err != nil {
 		log.Warn().Err(err).Msg("cannot remove the mirror of a repository that the App lost")
 		return

@@ -46,6 +46,8 @@ type Left struct {
 	Tree   string   `json:"tree"`
 	Hidden []string `json:"hidden,omitempty"`
 	Git    *Git     `json:"git,omitempty"`
+	// Caches are its Task's. Their leases go on.
+	Caches []CacheView `json:"caches,omitempty"`
 }
 
 // Left reports whether an earlier process left something of the attempt that

@@ -182,12 +182,13 @@ func (r *Runner) onLease(ctx context.Context, run checks.Run, job checks.Job, lo
 	default:
 		t.Steps = []string{":"} // a sandbox can show a part of the folder
 	}
-	why, err := r.lendCaches(ctx, run, job, &t, log)
-	if why != "" {
-		return checks.Result{Outcome: checks.OutcomeFailed, Detail: why}, nil
-	}
-	if err != nil {
-		return cancelled(), nil
+	if t.Caches = left.Caches; !resumes {
+		switch why, err := r.lendCaches(ctx, run, job, &t, log); {
+		case why != "":
+			return checks.Result{Outcome: checks.OutcomeFailed, Cause: checks.CauseEntry, Detail: why}, nil
+		case err != nil:
+			return cancelled(), nil
+		}
 	}
 	bounded, end := context.WithCancelCause(ctx)
 	defer end(nil)

@@ -89,6 +89,14 @@ func (w *world) mirrors(ts *testscript.TestScript, _ bool, args []string) {
 	})
 }
 
+// caches N: the server comes to keep N caches.
+func (w *world) caches(ts *testscript.TestScript, _ bool, args []string) {
+	w.until(ts, args[0]+" caches", func() bool {
+		entries, err := os.ReadDir(filepath.Join(w.work, ".data", "caches", "entries"))
+		return err == nil && strconv.Itoa(len(entries)) == args[0]
+	})
+}
+
 // published PATH REGEXP: the storage holds a file with such content; with "!",
 // it has nothing of that name.
 func (w *world) published(ts *testscript.TestScript, neg bool, args []string) {

@@ -54,7 +54,7 @@ func tell(t *testing.T, pattern string) {
 					"count": w.count, "get": w.get, "deliver": w.deliver, "clean": w.clean,
 					"rerun": w.rerun, "rerunall": w.rerunall, "press": w.press, "vain": w.vain,
 					"past": func(*testscript.TestScript, bool, []string) { w.pastAll() }, "at": w.at, "old": w.old, "older": w.older, "remember": w.remember, "pressold": w.pressold,
-					"tag": w.tag, "gone": w.gone, "nothing": w.nothing, "neutral": w.neutral, "mirrors": w.mirrors, "published": w.published, "download": w.download,
+					"tag": w.tag, "gone": w.gone, "nothing": w.nothing, "neutral": w.neutral, "mirrors": w.mirrors, "caches": w.caches, "published": w.published, "download": w.download,
 					"pypi": w.pypi, "s3": w.s3, "fetch": w.fetchObject, "jdk": w.jdk, "expand": w.expand, "checksum": w.checksum,
 					"buttons": w.buttons, "answered": w.answered, "refused": w.refused, "blocked": w.blocked, "comments": w.comments,
 					"tagged": w.tagged, "notes": w.notes, "released": w.released,

@@ -69,7 +69,7 @@ type holderRecord struct {
 func (s *Sandbox) remember(j *job) error {
 	t := &j.task
 	j.record = jobRecord{
-		Left: runner.Left{Job: t.Job, Attempt: t.Attempt, Tree: t.Tree, Hidden: t.Hidden, Git: t.Git},
+		Left: runner.Left{Job: t.Job, Attempt: t.Attempt, Tree: t.Tree, Hidden: t.Hidden, Git: t.Git, Caches: t.Caches},
 		Form: recordForm, Instance: s.o.Instance, Name: j.name, Nonce: j.nonce, ImageID: j.image.id, Image: t.Image,
 		Mask: j.mask, Copies: j.copies, LowFiles: s.lowFiles.Load(), Began: time.Now(),
 	}

@@ -33,7 +33,10 @@ func (s *Sandbox) Resume(ctx context.Context, t runner.Task, out runner.Output) 
 		return exit, err
 	}
 	defer func() { s.giveBack(ctx, j.holder, err != nil, j.stays) }()
-	defer func() { s.leave(j.name, s.remove(ctx, j)) }()
+	defer func() {
+		s.leave(j.name, s.remove(ctx, j))
+		exit.CachesHeld = j.stays && len(t.Caches) > 0
+	}()
 	if j.machine, err = s.look(ctx); err != nil {
 		return exit, err
 	}
