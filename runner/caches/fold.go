@@ -68,12 +68,13 @@ func (f *folder) lay(dst, src *os.File) error {
 // hidden by it was in the way.
 func over(dst *os.File, name string, do func() error) error {
 	err := do()
-	switch err {
-	case unix.EEXIST, unix.EISDIR, unix.ENOTEMPTY, unix.ENOTDIR:
-		if err := remove(dst, name); err != nil {
-			return err
+	for _, inTheWay := range []error{unix.EEXIST, unix.EISDIR, unix.ENOTEMPTY, unix.ENOTDIR} {
+		if errors.Is(err, inTheWay) {
+			if err := remove(dst, name); err != nil {
+				return err
+			}
+			return do()
 		}
-		return do()
 	}
 	return err
 }
