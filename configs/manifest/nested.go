@@ -8,7 +8,7 @@ import (
 	"github.com/dudesons/loktar/configs/internal/value"
 )
 
-// The readers of keys that hold objects: resources, cache and services.
+// The readers of keys that hold objects: resources and cache.
 
 func (p *parser) resources(n *node, r *checks.Resources) {
 	p.object(n, `{"memory": "2GiB"}`, resourceKeys, func(kid *node) bool {
@@ -92,49 +92,4 @@ func (p *parser) need(n *node, key, remedy string) {
 	if n.member(key) == nil {
 		p.at(int(n.off), key, "is missing; %s", remedy)
 	}
-}
-
-func (p *parser) services(n *node, into map[string]checks.Service) map[string]checks.Service {
-	if n.kind != '{' {
-		p.mistyped(n, "an object", `{"db": {"image": "postgres:16"}}`)
-		return into
-	}
-	for i := range n.kids {
-		kid := &n.kids[i]
-		if len(kid.key) > 63 || !nameLike(kid.key) {
-			p.at(int(kid.keyOff), "", "%s is not the name of a host; use at most 63 letters, digits, `.`, `_` and `-`, and a letter or digit at the start", show(kid.key))
-		}
-		if into == nil {
-			into = make(map[string]checks.Service, len(n.kids))
-		}
-		into[kid.key] = p.service(kid)
-	}
-	return into
-}
-
-func (p *parser) service(n *node) checks.Service {
-	var s checks.Service
-	p.object(n, `{"image": "postgres:16"}`, serviceKeys, func(kid *node) bool {
-		switch kid.key {
-		case "image":
-			s.Image = p.image(kid)
-		case "env":
-			s.Env = p.variables(kid, nil)
-		case "ports":
-			p.list(kid, "[5432]", func(port *node) { s.Ports = append(s.Ports, int(p.integer(port, 1, 65535))) })
-		case "ready":
-			if kid.kind == '0' {
-				s.Ready = strconv.FormatInt(p.integer(kid, 1, 65535), 10)
-			} else {
-				s.Ready = p.word(kid, `5432 or "pg_isready"`)
-			}
-		default:
-			return false
-		}
-		return true
-	})
-	if n.kind == '{' {
-		p.need(n, "image", "name the image that the service runs in")
-	}
-	return s
 }

@@ -13,7 +13,6 @@ var notYet = []struct {
 	quiet string // a word that asks for nothing
 	what  string // what happens instead
 }{
-	{"services", "", "the steps run without their services"},
 	{"reports", "", "the files are kept for download, and no annotations are made from them"},
 }
 

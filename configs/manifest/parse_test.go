@@ -228,7 +228,6 @@ func TestWarnings(t *testing.T) {
 		want       []string
 	}{
 		{"every key", every, []string{
-			"14:19 packages[0].services: has no effect in this version of Loktar: the steps run without their services",
 			"20:43 packages[0].reports: has only a part of its effect in this version of Loktar: the files are kept for download, and no annotations are made from them",
 		}},
 		{"once a key", `{"packages": [{"pkg_name": "a", "reports": ["x"]}, {"pkg_name": "b", "reports": ["x"]}]}`, []string{

@@ -1,6 +1,7 @@
 package manifest_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -372,6 +373,16 @@ b"}`, []string{
 		"1:150 packages[0].services.db.env[\"A B\"]: `A B` is not the name of a variable; use letters, digits and `_` only, and no digit at the start",
 		`1:169 packages[0].services.q: is a number but must be an object; write for example {"image": "postgres:16"}`,
 	}},
+	{"names of services", manifest.Options{}, `{"packages": [{"pkg_name": "lib", "services": {"db": {"image": "x"}, "DB": {"image": "x"}, "LocalHost": {"image": "x"}, "10.0.0.1": {"image": "x"}, "q": {"image": "x", "ports": [1, 2, 1], "ready": "70000"}}}]}`, []string{
+		"1:70 packages[0].services.DB: `DB` is the same host as `db`; write another name",
+		"1:92 packages[0].services.LocalHost: `LocalHost` is the name of another host already; write for example `db`",
+		"1:121 packages[0].services[\"10.0.0.1\"]: `10.0.0.1` would be read as an address; write a name with a letter in it",
+		"1:185 packages[0].services.q.ports[2]: 1 is listed twice; remove one of the two",
+		"1:198 packages[0].services.q.ready: `70000` is no port; write a number from 1 to 65535, or a command",
+	}},
+	{"many services", manifest.Options{}, `{"packages": [{"pkg_name": "lib", "services": {` + manyServices(21) + `}}]}`, []string{
+		"1:47 packages[0].services: lists 21 services, more than the 20 that a package may have",
+	}},
 	{"cache", manifest.Options{}, `{"packages": [{"pkg_name": "lib", "cache": [{}, {"key": "a", "paths": ["../x", "/", "a\\b", "a\nb"]}, {"key": "a", "paths": [], "path": "x"}, 1]}]}`, []string{
 		`1:45 packages[0].cache[0].key: is missing; name the cache`,
 		`1:45 packages[0].cache[0].paths: is missing; list what it keeps`,
@@ -471,4 +482,12 @@ func TestProblems(t *testing.T) {
 			}
 		})
 	}
+}
+
+func manyServices(n int) string {
+	var list []string
+	for i := range n {
+		list = append(list, fmt.Sprintf(`"s%d": {"image": "x"}`, i))
+	}
+	return strings.Join(list, ", ")
 }
