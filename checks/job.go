@@ -70,6 +70,8 @@ type Result struct {
 	Blame string `json:"blame,omitempty"`
 	// Image is the digest of the image that the steps ran in.
 	Image string `json:"image,omitempty"`
+	// Services are those of its services' images, by the services' names.
+	Services map[string]string `json:"services,omitempty"`
 	// Reused is the proof that the result is, where nothing was run.
 	Reused *Proof `json:"reused,omitempty"`
 	// Steps are those that began, without what cleaned up.

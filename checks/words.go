@@ -97,6 +97,9 @@ func (j *Job) Ended() string {
 	}
 	if rest, ok := strings.CutPrefix(words, "the image "); ok {
 		name := j.Package.Image
+		if len(j.Package.Services) > 0 {
+			return words // it may be the image of one of these
+		}
 		if name == "" {
 			return "the server's image " + rest
 		}

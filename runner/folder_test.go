@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -41,7 +42,7 @@ func TestFolderHasWhatTheStepsLeaveOfTheTime(t *testing.T) {
 					}
 				}}
 				var exit runner.Exit
-				if err := runner.HandFolder(t.Context(), task, begun, "/d", &exit); err != nil || exit != c.want {
+				if err := runner.HandFolder(t.Context(), task, begun, "/d", &exit); err != nil || !reflect.DeepEqual(exit, c.want) {
 					t.Errorf("%+v, %v", exit, err)
 				}
 			})

@@ -190,6 +190,7 @@ func (r *Runner) onLease(ctx context.Context, run checks.Run, job checks.Job, lo
 			return cancelled(), nil
 		}
 	}
+	defer r.serviceLogs(job, resumes, &t, log)()
 	bounded, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	go func() {

@@ -42,6 +42,12 @@ type Sandbox interface {
 	// tree, as they left it, and nothing else. The same holds for
 	// t.Folder, which HandFolder calls.
 	//
+	// t.Services are started together, before the steps, and removed after the
+	// clean lines. The steps begin once all are ready; when one does not come to
+	// be ready within bounds of the sandbox's own and t.Timeout, no line runs
+	// and Exit.Unready says why. All of a task reach one another by the services'
+	// names, and no other task. Nothing of a service's is handed over.
+	//
 	// An error means that there is no verdict: of kind KindUnavailable when
 	// the same call may succeed later, KindConfig when the operator or the
 	// package's owner has to mend something first.
@@ -100,9 +106,13 @@ type Task struct {
 	Save func() ([]byte, error)
 	Load func(saved []byte) error
 	// Timeout bounds Steps together, and Folder with them; zero means no bound.
-	Timeout   time.Duration
+	Timeout time.Duration
+	// Network says whether lines and services reach anything but one another.
 	Network   bool
 	Resources checks.Resources // zero fields mean the sandbox's defaults
+	// Services run beside the lines; their names are unique. Timeout counts
+	// also while they are waited for.
+	Services []Service
 }
 
 // Output takes what a job prints. Write never fails: a job does not end
@@ -139,7 +149,8 @@ type Exit struct {
 	// what may be written to disk, the steps went beyond and were ended for.
 	// It is empty otherwise.
 	Exceeded string
-	// Cause is which bound that was; CauseDiskLimit when it is empty.
+	// Cause is which bound that was, CauseDiskLimit when it is empty; with
+	// Unready what kept a service from being ready, CauseService when empty.
 	Cause checks.Cause
 	// OutOfMemory: a process was killed for want of memory. MemoryLimit is
 	// the limit that it met, in bytes.
@@ -150,8 +161,15 @@ type Exit struct {
 	// Lenient, none was then, and Code is 0.
 	Artifacts int
 	Refusal   string
-	// Image is the content digest of the image that the steps ran in.
-	Image string
+	// Image is the content digest of the image that the steps ran in, Services
+	// are those of the services' images, by the services' names.
+	Image    string
+	Services map[string]string
+	// Unready says in sentences which service was not ready in time, or could
+	// not be, and why. No step ran then.
+	Unready string
+	// Died says in sentences which services ended while the steps ran.
+	Died string
 	// Uncached: Task.Caches were not there, and the output says why. CachesHeld:
 	// what shows them could not be removed, and nothing may touch their folders
 	// before it is. Both hold also beside an error.

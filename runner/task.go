@@ -30,7 +30,7 @@ func taskOf(run checks.Run, job checks.Job) Task {
 	p := job.Package
 	t := Task{
 		Job: job.ID(), Attempt: job.Attempt, Dir: p.Dir, Image: p.Image, Env: envOf(run, job),
-		Timeout: p.Timeout, Network: p.Network, Resources: p.Resources,
+		Timeout: p.Timeout, Network: p.Network, Resources: p.Resources, Services: servicesOf(p),
 	}
 	switch p.TestType {
 	case checks.TestCommand:
@@ -105,6 +105,11 @@ func refusal(t Task) string {
 	}
 	if all > maxArgs {
 		return fmt.Sprintf("The package's commands, its env and its secrets are longer than %s together. Put them into a script or a file in the repository.", bytesText(maxArgs))
+	}
+	for _, s := range t.Services {
+		if why := serviceRefusal(s); why != "" {
+			return why
+		}
 	}
 	root, err := os.OpenRoot(t.Tree)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 
 // verdict is what exit means for the pull request's author.
 func verdict(t Task, exit Exit) checks.Result {
-	r := checks.Result{ExitCode: exit.Code, Image: exit.Image}
+	r := checks.Result{ExitCode: exit.Code, Image: exit.Image, Services: exit.Services}
 	if t.Artifacts != nil && t.Artifacts.Lenient {
 		// No merge waits for a file that could not be kept.
 		why := exit.Refusal
@@ -28,6 +28,10 @@ func verdict(t Task, exit Exit) checks.Result {
 	switch {
 	case exit.Cancelled:
 		r.Outcome, r.ExitCode, r.Detail = checks.OutcomeCancelled, 0, "It was stopped before it ended."
+		return r
+	case exit.Unready != "":
+		r.Outcome, r.ExitCode, r.Detail = checks.OutcomeFailed, 0, exit.Unready
+		r.Cause = cmp.Or(exit.Cause, checks.CauseService)
 		return r
 	case exit.TimedOut:
 		r.Outcome, r.ExitCode = checks.OutcomeTimedOut, 0
@@ -63,6 +67,12 @@ func verdict(t Task, exit Exit) checks.Result {
 			bytesText(exit.MemoryLimit), checks.ManifestFile)
 	} else if len(t.Hidden) > 0 && !exit.TimedOut {
 		r.Detail += " Its sandbox is `declared`: files that it does not declare are not there."
+	}
+	if exit.Died != "" {
+		r.Detail += " " + exit.Died
+		if r.Outcome == checks.OutcomeFailed {
+			r.Cause = cmp.Or(r.Cause, checks.CauseService)
+		}
 	}
 	return r
 }

@@ -120,6 +120,6 @@ func (s *Sandbox) cleanApart(ctx context.Context, j *job, lines []string, stoppe
 // of the steps ended and stays until the job is done: what it printed may have
 // to be read once more.
 func (j *job) cleans(nonce string, lines []string, stopped bool) {
-	j.part, j.nonce, j.brief = cleanPart, nonce, stopped
+	j.part, j.nonce, j.brief, j.spent = cleanPart, nonce, stopped, 0
 	j.task.Probe, j.task.Steps, j.task.Otherwise, j.task.Clean = "", nil, nil, lines
 }

@@ -110,6 +110,9 @@ type Options struct {
 	StopGrace        time.Duration
 	StoppedCleanTime time.Duration
 	CleanTime        time.Duration
+	// ReadyTime is how long a job's services may take together until all are
+	// ready (0: 2 min).
+	ReadyTime time.Duration
 
 	// noMount has tests read artifacts as a server does that may not mount.
 	noMount bool
@@ -117,6 +120,9 @@ type Options struct {
 	timed func(part string, took time.Duration)
 	// noOverlay has tests copy the tree for each job.
 	noOverlay bool
+	// noProc has tests look at services as a server does that does not see the
+	// engine's processes.
+	noProc bool
 }
 
 // Steps are what a job comes by, in order. Not all do by all: what is taken of
@@ -213,6 +219,7 @@ func New(ctx context.Context, o Options) (*Sandbox, error) {
 	setDefault(&o.StopGrace, defaultStopGrace)
 	setDefault(&o.StoppedCleanTime, defaultStoppedTime)
 	setDefault(&o.CleanTime, defaultCleanTime)
+	setDefault(&o.ReadyTime, defaultReady)
 
 	opts := []client.Opt{client.FromEnv, client.WithAPIVersionNegotiation()}
 	if o.Host != "" {

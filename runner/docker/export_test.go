@@ -13,3 +13,7 @@ func ThroughEngine(o *Options) { o.noMount = true }
 // Copying has a Sandbox copy the tree for each job, as one does where overlays
 // do not serve.
 func Copying(o *Options) { o.noOverlay = true }
+
+// WithoutProc has a Sandbox look at services as one does that does not see the
+// engine's processes.
+func WithoutProc(o *Options) { o.noProc = true }

@@ -61,6 +61,10 @@ func newFirewall(o Options) *firewall {
 // bridge is a new name of a bridge, within the 15 bytes that Linux has for it.
 func (f *firewall) bridge() string { return f.prefix + randomName()[:6] }
 
+// sameBridge leaves alone what stays on one bridge, as between a job and its
+// services. On a bridge of which that is not wanted the engine drops it.
+const sameBridge = "-m physdev --physdev-is-bridged -j RETURN"
+
 // command is one call of iptables.
 type command []string
 
@@ -78,6 +82,7 @@ func (f *firewall) rules() (v4, v6 string) {
 	in := f.chain + "-IN"
 	fmt.Fprintf(&b, "*filter\n:%s - [0:0]\n:%s - [0:0]\n", f.chain, in)
 	both := func(rule string) { fmt.Fprintf(&b, "-A %s %s\n-A %s %s\n", f.chain, rule, in, rule) }
+	fmt.Fprintf(&b, "-A %s %s\n", f.chain, sameBridge)
 	both("-m conntrack --ctstate RELATED,ESTABLISHED -j RETURN")
 	for _, server := range nameServers() {
 		both("-d " + server.String() + " -p udp --dport 53 -j RETURN")
@@ -197,7 +202,12 @@ func (f *firewall) install(ctx context.Context) error {
 	}
 	rules4, rules6 := f.rules()
 	if err := call(ctx, rules4, "iptables-restore", "-w", "5", "-n"); err != nil {
-		return err
+		// A kernel without that match is to have the other rules all the same.
+		without := strings.ReplaceAll(rules4, "-A "+f.chain+" "+sameBridge+"\n", "")
+		if call(ctx, without, "iptables-restore", "-w", "5", "-n") != nil {
+			return err
+		}
+		zerolog.Ctx(ctx).Warn().Err(err).Msg("this machine's packet filter cannot tell what stays on one bridge (xt_physdev): jobs do not reach their services")
 	}
 	if err := f.jump(ctx, "iptables", v4); err != nil {
 		return err

@@ -43,8 +43,10 @@ type jobRecord struct {
 	// Network is the id of the instance's network where the job has one.
 	Network string        `json:"network,omitempty"`
 	Holder  *holderRecord `json:"holder,omitempty"`
-	Mask    string        `json:"mask,omitempty"`
-	Copies  bool          `json:"copies,omitempty"`
+	// Side are its services.
+	Side   sidecars `json:"side,omitzero"`
+	Mask   string   `json:"mask,omitempty"`
+	Copies bool     `json:"copies,omitempty"`
 	// LowFiles is what Sandbox.lowFiles was.
 	LowFiles bool `json:"low_files,omitempty"`
 	// Began is when the steps were about to start.
@@ -71,7 +73,7 @@ func (s *Sandbox) remember(j *job) error {
 	j.record = jobRecord{
 		Left: runner.Left{Job: t.Job, Attempt: t.Attempt, Tree: t.Tree, Hidden: t.Hidden, Git: t.Git, Caches: t.Caches},
 		Form: recordForm, Instance: s.o.Instance, Name: j.name, Nonce: j.nonce, ImageID: j.image.id, Image: t.Image,
-		Mask: j.mask, Copies: j.copies, LowFiles: s.lowFiles.Load(), Began: time.Now(),
+		Mask: j.mask, Copies: j.copies, LowFiles: s.lowFiles.Load(), Began: time.Now().Add(-j.spent), Side: j.side,
 	}
 	if h := j.holder; h != nil {
 		j.record.Holder = &holderRecord{h.id, h.name, h.network, h.files}
@@ -186,7 +188,7 @@ func (s *Sandbox) Abandon(id checks.JobID) {
 func (s *Sandbox) resumed(r *jobRecord, t runner.Task) (*job, error) {
 	j := &job{
 		task: t, record: *r, name: r.Name, nonce: r.Nonce, dir: filepath.Join(s.o.WorkDir, r.Name),
-		mask: r.Mask, copies: r.Copies, filled: true, image: pin{id: r.ImageID},
+		mask: r.Mask, copies: r.Copies, filled: true, image: pin{id: r.ImageID}, side: r.Side,
 	}
 	if h := r.Holder; h != nil {
 		j.holder = &holder{id: h.ID, name: h.Name, network: h.Network, files: h.Files}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -43,13 +42,13 @@ type meter struct {
 	done     chan struct{}
 }
 
-// startMeter watches until stop.
-func (s *Sandbox) startMeter(ctx context.Context, j *job, id string) *meter {
+// startMeter watches the containers that there are of j until stop.
+func (s *Sandbox) startMeter(ctx context.Context, j *job, ids func() []string) *meter {
 	ctx, cancel := context.WithCancel(ctx)
 	m := &meter{exceeded: make(chan string), cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(m.done)
-		m.watch(ctx, s, j, id)
+		m.watch(ctx, s, j, ids)
 	}()
 	return m
 }
@@ -59,10 +58,16 @@ func (m *meter) stop() {
 	<-m.done
 }
 
-func (m *meter) watch(ctx context.Context, s *Sandbox, j *job, id string) {
+func (m *meter) watch(ctx context.Context, s *Sandbox, j *job, ids func() []string) {
 	tick := time.NewTicker(meterTick)
 	defer tick.Stop()
-	uppers, others := j.uppers(), []string(nil)
+	folders := j.uppers()
+	known := map[string]bool{} // containers whose folders are known
+	var asked []string         // those whose root only the engine can count
+	who := "The job"
+	if len(j.services) > 0 {
+		who = "The job and its services together"
+	}
 	limit, told := s.o.Workspace, false
 	var size, pause int64
 	counted, free := time.Now(), freeSpace(j.dir)
@@ -76,15 +81,23 @@ func (m *meter) watch(ctx context.Context, s *Sandbox, j *job, id string) {
 		if size+free-now <= limit && time.Since(counted) < max(meterTurn, time.Duration(pause)) {
 			continue
 		}
-		if others == nil {
-			others = s.otherFolders(ctx, j, id)
+		all := ids()
+		for _, id := range all {
+			if known[id] {
+				continue
+			}
+			known[id] = true
+			others := s.otherFolders(ctx, j, id)
+			if folders = append(folders, others...); others[0] == "" {
+				asked = append(asked, id)
+			}
 		}
 		started := time.Now()
-		got, why := tally(ctx, slices.Concat(uppers, others))
-		if others[0] == "" {
+		got, why := tally(ctx, folders)
+		for _, id := range asked {
 			got += s.rootSize(ctx, id)
 		}
-		unnamed, many := orphans(ctx, id)
+		unnamed, many := orphans(ctx, all...)
 		got, why = got+unnamed, cmp.Or(why, many)
 		if ctx.Err() != nil {
 			return
@@ -92,8 +105,8 @@ func (m *meter) watch(ctx context.Context, s *Sandbox, j *job, id string) {
 		size, free, counted = got, now, time.Now()
 		pause = int64(time.Since(started)) * meterShare
 		if why == "" && size > limit {
-			why = fmt.Sprintf("The job wrote more than %s to disk, which the server's runner.workspace allows, and was ended. Have it write less, or the operator raise that bound.",
-				units.BytesSize(float64(s.o.Workspace)))
+			why = fmt.Sprintf("%s wrote more than %s to disk, which the server's runner.workspace allows, and was ended. Have it write less, or the operator raise that bound.",
+				who, sizeText(s.o.Workspace))
 		}
 		if why == "" {
 			continue
@@ -109,6 +122,9 @@ func (m *meter) watch(ctx context.Context, s *Sandbox, j *job, id string) {
 		told, limit = true, size+s.o.Workspace/10 // room for the clean lines
 	}
 }
+
+// sizeText is n bytes in words.
+func sizeText(n int64) string { return units.BytesSize(float64(n)) }
 
 // freeSpace is what the disk below dir has left, in bytes.
 func freeSpace(dir string) int64 {

@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"strconv"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/network"
@@ -27,7 +28,20 @@ func (s *Sandbox) jobNetwork(ctx context.Context) (string, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
-	options := map[string]string{optionICC: "false", optionBridge: s.firewall.bridge()}
+	made, err := s.engine.NetworkCreate(ctx, "loktar-"+randomName(), network.CreateOptions{
+		Driver: "bridge", Options: s.bridgeOptions(ctx, false), Labels: map[string]string{LabelInstance: s.o.Instance},
+	})
+	if err != nil {
+		return "", fault(err, "create network")
+	}
+	s.network = made.ID
+	return made.ID, nil
+}
+
+// bridgeOptions are those of a new bridge behind the firewall. meet says whether
+// containers on it reach one another.
+func (s *Sandbox) bridgeOptions(ctx context.Context, meet bool) map[string]string {
+	options := map[string]string{optionICC: strconv.FormatBool(meet), optionBridge: s.firewall.bridge()}
 	// The engine's own bridge knows how large a packet its machine can send;
 	// other networks do not inherit it.
 	if bridge, err := s.engine.NetworkInspect(ctx, "bridge", network.InspectOptions{}); err == nil {
@@ -35,14 +49,7 @@ func (s *Sandbox) jobNetwork(ctx context.Context) (string, error) {
 			options[optionMTU] = mtu
 		}
 	}
-	made, err := s.engine.NetworkCreate(ctx, "loktar-"+randomName(), network.CreateOptions{
-		Driver: "bridge", Options: options, Labels: map[string]string{LabelInstance: s.o.Instance},
-	})
-	if err != nil {
-		return "", fault(err, "create network")
-	}
-	s.network = made.ID
-	return made.ID, nil
+	return options
 }
 
 // lostNetwork forgets a network that is no longer there.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -14,17 +15,17 @@ import (
 // open or mapped.
 const maxOpened = 1_000_000
 
-// orphans is how much disk the files of a container take that have no name any
-// more, but are open or mapped in one of its processes: no folder shows them.
+// orphans is how much disk the files of containers take that have no name any
+// more, but are open or mapped in one of their processes: no folder shows them.
 // It is 0 where the server does not see those processes: when it is not root,
 // or has process ids of its own. why says that there are too many to be looked
 // at. A descriptor on its way between two sockets is not found.
-func orphans(ctx context.Context, container string) (size int64, why string) {
+func orphans(ctx context.Context, containers ...string) (size int64, why string) {
 	o := orphanCounter{seen: make(map[orphan]struct{})}
 	for _, pid := range numbersIn("/proc") {
 		// Which container a process is of stands in the name of its control group.
 		groups, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
-		if err == nil && bytes.Contains(groups, []byte(container)) {
+		if err == nil && slices.ContainsFunc(containers, func(id string) bool { return bytes.Contains(groups, []byte(id)) }) {
 			o.process(ctx, pid)
 		}
 	}

@@ -59,7 +59,7 @@ func (s *Sandbox) Reap(ctx context.Context) error {
 	networks, listErr := s.engine.NetworkList(ctx, network.ListOptions{Filters: mine})
 	err = errors.Join(err, fault(listErr, "list networks"))
 	for _, n := range networks {
-		if !s.inUse(n.ID) {
+		if !s.inUse(n.ID) && !s.isLive(n.Labels) {
 			err = errors.Join(err, gone(s.engine.NetworkRemove(ctx, n.ID), "remove network"))
 		}
 	}

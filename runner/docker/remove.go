@@ -17,15 +17,22 @@ func (s *Sandbox) remove(ctx context.Context, j *job) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
 	defer cancel()
 	removed := s.timed("remove")
+	beside := make(chan bool, 1)
+	go func() { beside <- s.removeSidecars(ctx, &j.side) }()
 	gone, whole := s.removeContainer(ctx, j.name)
 	if j.part != "" {
 		also, all := s.removeContainer(ctx, j.name+j.part)
 		gone, whole = gone && also, whole && all
 	}
+	alone := <-beside
+	for _, v := range j.services {
+		v.finish()
+	}
 	removed()
 	if j.stays = !gone; j.stays {
 		return false // with what may still be mounted
 	}
+	alone = s.removeOwnNetwork(ctx, &j.side) && alone
 	if j.copies {
 		err := s.engine.VolumeRemove(ctx, "loktar-"+j.name, true)
 		whole = err == nil || cerrdefs.IsNotFound(err)
@@ -37,7 +44,7 @@ func (s *Sandbox) remove(ctx context.Context, j *job) bool {
 		return false
 	}
 	s.did("removed")
-	return whole
+	return whole && alone
 }
 
 // removeContainer removes the container of that name with its volumes. gone

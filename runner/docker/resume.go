@@ -51,6 +51,7 @@ func (s *Sandbox) Resume(ctx context.Context, t runner.Task, out runner.Output) 
 	if takes(&t) {
 		j.task.Clean = nil
 	}
+	s.rejoinServices(ctx, j)
 	if exit, err = s.rejoin(ctx, j, out); err != nil || !takes(&t) {
 		return exit, err
 	}
@@ -131,7 +132,7 @@ func (s *Sandbox) rejoin(ctx context.Context, j *job, out runner.Output) (exit r
 	if j.part == "" && !seen.State.Running {
 		w.timedOut, w.exceeded = j.record.TimedOut, j.record.Exceeded
 	}
-	m := s.startMeter(life, j, seen.ID)
+	m := s.startMeter(life, j, func() []string { return append(j.serviceIDs(), seen.ID) })
 	code, err := w.untilEnd(ctx, life, ended, failed, m.exceeded)
 	m.stop()
 	if err == nil {

@@ -1,12 +1,14 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -47,6 +49,13 @@ type job struct {
 	stays   bool   // its container could not be removed
 	part    string // see container
 	record  jobRecord
+
+	services []*service
+	witness  *holder       // see wentDown; of a job that joins no holder's network
+	spent    time.Duration // of its timeout, before the steps
+
+	mu   sync.Mutex // guards what services note of themselves
+	side sidecars
 }
 
 // cleanPart marks the container of clean lines that have one of their own.
@@ -135,7 +144,7 @@ func (s *Sandbox) runOnce(ctx context.Context, t runner.Task, ref reference.Name
 	j.limits = s.limitsOf(t.Resources, j.machine)
 	j.dir = filepath.Join(s.o.WorkDir, j.name)
 
-	if join {
+	if join && len(t.Services) == 0 {
 		borrowed := s.timed("holder")
 		j.holder = s.borrow(ctx, t.Network)
 		borrowed()
@@ -145,6 +154,7 @@ func (s *Sandbox) runOnce(ctx context.Context, t runner.Task, ref reference.Name
 	defer func() {
 		s.leave(j.name, s.remove(ctx, j))
 		exit.CachesHeld, exit.Uncached = j.stays && len(t.Caches) > 0, len(j.task.Caches) < len(t.Caches)
+		s.giveBack(ctx, j.witness, false, false)
 	}()
 	for _, dir := range []string{j.dir, filepath.Join(j.dir, "upper"), filepath.Join(j.dir, "work")} {
 		if err := os.Mkdir(dir, 0o755); err != nil {
@@ -158,6 +168,9 @@ func (s *Sandbox) runOnce(ctx context.Context, t runner.Task, ref reference.Name
 	if j.copies && len(j.task.Caches) > 0 { // as hide found out just now
 		out.Heading("Caches are not used. " + whyCopied)
 		j.task.Caches = nil
+	}
+	if err = s.serve(ctx, j, out, &exit); err != nil || exit.Unready != "" {
+		return exit, false, false, err
 	}
 	if takes(&t) {
 		j.task.Clean = nil // not before all is taken
@@ -205,7 +218,9 @@ func (s *Sandbox) create(ctx context.Context, j *job, out runner.Output) (id str
 	var pulled, remade bool
 	for {
 		j.network = "none"
-		if j.holder != nil {
+		if j.side.Network != "" {
+			j.network = j.side.Network
+		} else if j.holder != nil {
 			j.network = "container:" + j.holder.id
 		} else if j.task.Network {
 			if j.network, err = s.jobNetwork(ctx); err != nil {
@@ -279,9 +294,9 @@ func (s *Sandbox) attend(ctx context.Context, j *job, id string, out runner.Outp
 		return exit, false, err
 	}
 	s.did("started")
-	w := watch{sandbox: s, job: j, id: id, progress: p, out: out, brief: j.brief, began: time.Now()}
+	w := watch{sandbox: s, job: j, id: id, progress: p, out: out, brief: j.brief, began: time.Now().Add(-j.spent)}
 	ran := s.timed("run")
-	m := s.startMeter(life, j, id)
+	m := s.startMeter(life, j, func() []string { return append(j.serviceIDs(), id) })
 	code, err := w.untilEnd(ctx, life, ended, failed, m.exceeded)
 	m.stop()
 	ran()
@@ -351,9 +366,13 @@ func (s *Sandbox) account(ctx context.Context, w *watch, code int) (exit runner.
 		code = stepsCode
 	}
 	if !w.stopping() && (code != 0 || w.progress.interrupted()) {
-		if err := s.wentDown(ctx, w.job.holder); err != nil {
+		if err := s.wentDown(ctx, cmp.Or(w.job.holder, w.job.witness)); err != nil {
 			return exit, err
 		}
+	}
+	died := s.died(ctx, &w.job.side)
+	if died != "" && code == 0 && !w.stopping() {
+		w.out.Heading(died)
 	}
 	if cleanLines := w.job.task.Clean; clean == 0 && step >= 0 && len(cleanLines) > 0 {
 		w.out.Heading(fmt.Sprintf("%s was not run: the job's shell was killed.", cleanLines[0]))
@@ -362,5 +381,6 @@ func (s *Sandbox) account(ctx context.Context, w *watch, code int) (exit runner.
 		Code: code, Step: max(step, 0), Cancelled: w.cancelled,
 		TimedOut: w.timedOut && !w.cancelled, Exceeded: w.exceeded,
 		OutOfMemory: seen.State.OOMKilled, MemoryLimit: w.job.limits.Memory, Image: seen.Image,
+		Services: w.job.side.digests(), Died: died,
 	}, nil
 }

@@ -47,9 +47,7 @@ func (s *Sandbox) limitsOf(r checks.Resources, m machine) checks.Resources {
 
 // spec describes the container of a job.
 func (s *Sandbox) spec(j *job) (*container.Config, *container.HostConfig) {
-	labels := map[string]string{
-		LabelInstance: s.o.Instance, LabelRun: j.task.Job.Run, LabelJob: j.task.Job.Package, labelName: j.name,
-	}
+	labels := s.labels(j)
 	var env []string
 	for _, name := range slices.Sorted(maps.Keys(j.task.Env)) {
 		env = append(env, name+"="+j.task.Env[name])
@@ -61,10 +59,6 @@ func (s *Sandbox) spec(j *job) (*container.Config, *container.HostConfig) {
 	env = append(env, "TINI_KILL_PROCESS_GROUP=1")
 
 	env = append(env, gitEnv(j.task)...)
-	ulimits := []*container.Ulimit{{Name: "core"}, {Name: "fsize", Soft: s.o.Workspace, Hard: s.o.Workspace}}
-	if !s.lowFiles.Load() {
-		ulimits = append(ulimits, &container.Ulimit{Name: "nofile", Soft: maxFiles, Hard: maxFiles})
-	}
 	init := true
 	config := &container.Config{
 		Image:        j.image.id,
@@ -78,30 +72,8 @@ func (s *Sandbox) spec(j *job) (*container.Config, *container.HostConfig) {
 		AttachStderr: true,
 		Healthcheck:  &container.HealthConfig{Test: []string{"NONE"}},
 	}
-	host := &container.HostConfig{
-		LogConfig:   s.ownCopy(),
-		NetworkMode: container.NetworkMode(j.network),
-		Init:        &init,
-		CapDrop:     []string{"ALL"},
-		CapAdd:      capabilities,
-		SecurityOpt: []string{"no-new-privileges:true"},
-		IpcMode:     container.IPCModePrivate,
-		ShmSize:     min(maxTmpfs, j.limits.Memory/2),
-		Resources: container.Resources{
-			NanoCPUs:   int64(j.limits.CPUs * 1e9),
-			Memory:     j.limits.Memory,
-			MemorySwap: j.limits.Memory,
-			PidsLimit:  &j.limits.PIDs,
-			Ulimits:    ulimits,
-		},
-		Mounts: s.workspaceMounts(j, labels),
-	}
-	if j.image.readOnly {
-		host.ReadonlyRootfs, host.Tmpfs = true, make(map[string]string)
-		for _, dir := range []string{"/tmp", "/var/tmp", "/run", "/root"} {
-			host.Tmpfs[dir] = fmt.Sprintf("rw,exec,nosuid,nodev,mode=%s,size=%d", tmpfsMode(dir), min(maxTmpfs, j.limits.Memory/2))
-		}
-	}
+	host := s.confined(j.limits, j.image.readOnly)
+	host.LogConfig, host.NetworkMode, host.Init, host.Mounts, host.DNS = s.ownCopy(), container.NetworkMode(j.network), &init, s.workspaceMounts(j, labels), j.nameServers()
 	if j.holder != nil {
 		host.Mounts = append(host.Mounts, j.holder.files...)
 	}
@@ -118,6 +90,39 @@ func (s *Sandbox) ownCopy() container.LogConfig {
 	return container.LogConfig{Type: "local", Config: map[string]string{
 		"max-size": strconv.FormatInt(2*s.o.Log+(1<<20), 10), "max-file": "2", "compress": "false",
 	}}
+}
+
+// confined is what every container of a job has in common: what its processes
+// may do, and how much of the machine they may take.
+func (s *Sandbox) confined(limits checks.Resources, readOnly bool) *container.HostConfig {
+	ulimits := []*container.Ulimit{{Name: "core"}, {Name: "fsize", Soft: s.o.Workspace, Hard: s.o.Workspace}}
+	if !s.lowFiles.Load() {
+		ulimits = append(ulimits, &container.Ulimit{Name: "nofile", Soft: maxFiles, Hard: maxFiles})
+	}
+	host := &container.HostConfig{
+		// Everything comes through the attached stream; a copy kept by the
+		// engine would be an unbounded file.
+		LogConfig:   container.LogConfig{Type: "none"},
+		CapDrop:     []string{"ALL"},
+		CapAdd:      capabilities,
+		SecurityOpt: []string{"no-new-privileges:true"},
+		IpcMode:     container.IPCModePrivate,
+		ShmSize:     min(maxTmpfs, limits.Memory/2),
+		Resources: container.Resources{
+			NanoCPUs:   int64(limits.CPUs * 1e9),
+			Memory:     limits.Memory,
+			MemorySwap: limits.Memory,
+			PidsLimit:  &limits.PIDs,
+			Ulimits:    ulimits,
+		},
+	}
+	if readOnly {
+		host.ReadonlyRootfs, host.Tmpfs = true, make(map[string]string)
+		for _, dir := range []string{"/tmp", "/var/tmp", "/run", "/root"} {
+			host.Tmpfs[dir] = fmt.Sprintf("rw,exec,nosuid,nodev,mode=%s,size=%d", tmpfsMode(dir), min(maxTmpfs, limits.Memory/2))
+		}
+	}
+	return host
 }
 
 // tmpfsMode is who may write to a folder in memory.

@@ -23,7 +23,7 @@ func Engine(t testing.TB) *client.Client {
 	if os.Getenv("LOKTAR_TEST_NO_DOCKER") == "1" {
 		t.Skip("LOKTAR_TEST_NO_DOCKER=1: tests on a Docker engine are left out")
 	}
-	c, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
+	c, err := newClient()
 	if err != nil {
 		t.Fatalf("make Docker client: %v", err)
 	}
@@ -36,6 +36,10 @@ func Engine(t testing.TB) *client.Client {
 			"or leave these tests out with LOKTAR_TEST_NO_DOCKER=1.", err)
 	}
 	return c
+}
+
+func newClient() (*client.Client, error) {
+	return client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
 }
 
 var image = sync.OnceValues(func() (string, error) {
