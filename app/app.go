@@ -44,6 +44,8 @@ type Server struct {
 	engine   *engine.Engine
 	report   *report.Reporter
 	replies  *report.Replier
+	audit    *report.Auditor
+	missed   *missed
 }
 
 // New opens the store and listens, and starts nothing yet: Run does. Its
@@ -105,6 +107,10 @@ func (s *Server) open(ctx context.Context, version string) (err error) {
 	s.jobs.release.engine = s.jobs.sandbox.Engine()
 	s.report = report.New(report.Options{
 		Store: s.store, Sink: hub, BaseURL: cfg.PublicURL, Budget: budget, Log: log.With().Str("part", "report").Logger(),
+		Suspect: func(run string) { s.audit.Suspect(run) },
+	})
+	s.audit = report.NewAuditor(report.AuditOptions{
+		Store: s.store, Sink: hub, BaseURL: cfg.PublicURL, Budget: budget, Wake: s.report.Wake, Log: log.With().Str("part", "audit").Logger(),
 	})
 	s.replies = report.NewReplier(report.ReplierOptions{Store: s.store, Sink: hub, Budget: budget, Log: log.With().Str("part", "replies").Logger()})
 	policy := policies(cfg)
@@ -113,6 +119,9 @@ func (s *Server) open(ctx context.Context, version string) (err error) {
 		Slots: cfg.Runner.Slots, Drain: drain, Policy: policy, Forget: s.forget,
 		Report: func() { s.report.Wake(); s.replies.Wake() }, Log: log.With().Str("part", "engine").Logger(),
 	})
+	s.missed = &missed{
+		store: s.store, hub: hub, wake: s.engine.Wake, log: log.With().Str("part", "missed").Logger(), every: lookEvery, asked: map[string]int{},
+	}
 	s.http = s.server(version)
 	return nil
 }
@@ -151,6 +160,14 @@ func (s *Server) Run(ctx context.Context) error {
 	})
 	group.Go(func() error {
 		s.introduce(ctx)
+		return nil
+	})
+	group.Go(func() error {
+		s.missed.run(ctx)
+		return nil
+	})
+	group.Go(func() error {
+		s.audit.Run(ctx)
 		return nil
 	})
 	group.Go(func() error {

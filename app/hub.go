@@ -40,6 +40,7 @@ type answers struct {
 	required       github.Required
 	author, sender checks.Permission
 	pull           int
+	head           string // of the pull request, where the event is doubtful
 	err            error
 }
 
@@ -62,6 +63,15 @@ func (c *changes) said(ctx context.Context, ev checks.Event) <-chan answers {
 		if pr := ev.PullRequest; pr != nil {
 			g.Go(func() (err error) {
 				a.author, err = c.hub.Permission(ctx, ev.Installation, ev.Repo, pr.Author)
+				return err
+			})
+		}
+		if pr := ev.PullRequest; pr != nil && ev.Doubtful {
+			g.Go(func() error {
+				now, open, err := c.hub.PullRequest(ctx, ev.Installation, ev.Repo, pr.Number)
+				if open {
+					a.head = now.Head.SHA
+				}
 				return err
 			})
 		}
@@ -129,6 +139,9 @@ func (a answers) fill(c *changes, ch *checks.Change, ev checks.Event) {
 		ch.Policy = c.policy(ev.Repo)
 	}
 	ch.PullOfBranch = a.pull
+	if a.head != ev.HeadSHA {
+		ch.Overtaken = a.head
+	}
 	ch.AuthorTrusted, ch.SenderTrusted = a.author.CanWrite(), a.sender.CanWrite()
 	if a.required.Known {
 		ch.Required, ch.RequiredOurs = a.required.Anyone, a.required.Ours

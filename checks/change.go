@@ -57,6 +57,9 @@ type Change struct {
 	OtherImage map[string]bool
 	// Policy is what the operator wants of the repository.
 	Policy Policy
+	// Overtaken is the head that the pull request has at GitHub, where that is
+	// another than the event's and the event is Doubtful; else empty.
+	Overtaken string
 	// Required are the names of checks without which the branch's rules allow
 	// no merge: those that our App has to report are in RequiredOurs, those
 	// that anybody may report in Required. Nil when the rules cannot be read.

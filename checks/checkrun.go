@@ -89,6 +89,16 @@ type CheckRun struct {
 	Actions []Action
 }
 
+// ShownCheck is a check run of ours as GitHub shows it.
+type ShownCheck struct {
+	ID int64
+	// ExternalID is the String of the CheckKey that it was created for.
+	ExternalID string
+	Name       string
+	Status     Status
+	Conclusion Conclusion
+}
+
 // ActionID is what a button of ours stands for: GitHub sends it back when
 // somebody presses the button. It has at most 20 characters.
 type ActionID string

@@ -48,6 +48,11 @@ const (
 	EventReposGone EventKind = "repos_gone"
 )
 
+// FoundPullRequest is the Name of an event that GitHub did not send: the pull
+// request was found to have a head that no delivery told of. Who pushed it is
+// not known.
+const FoundPullRequest = "pull_request.found"
+
 // User is an account at GitHub. ID is what identifies it; Login may change.
 type User struct {
 	ID    int64  `json:"id"`
@@ -184,6 +189,10 @@ type Event struct {
 
 	// Approved is who let this commit of a fork run. Planning alone sets it.
 	Approved *User `json:"-"`
+	// Doubtful is set by planning alone when the state of the pull request that
+	// the event tells of may be older than one that was heard of before. GitHub
+	// has to say which is the present one.
+	Doubtful bool `json:"-"`
 	// Insist is set by planning alone when somebody who may asked for the
 	// run of a draft.
 	Insist bool `json:"-"`

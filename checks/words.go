@@ -42,6 +42,8 @@ func (r *Run) Began() string {
 		return "the pull request, marked as ready for review"
 	case "pull_request.synchronize", "push":
 		return "a push"
+	case FoundPullRequest:
+		return "a look at the open pull requests"
 	case "pull_request.edited":
 		return "another base branch"
 	case "pull_request.labeled":

@@ -32,16 +32,27 @@ func (a *App) as(ctx context.Context, installation int64, t target, do func(cont
 		if status == http.StatusUnauthorized || status == http.StatusForbidden {
 			a.forget(installation, c)
 		}
-		again := status == http.StatusUnauthorized || status == http.StatusForbidden && t.granted
-		if !again || !first {
+		more := remedyOf(err) == renew || status == http.StatusForbidden && t.granted
+		if !more || !first {
 			return err
 		}
 	}
 }
 
-// run runs do with bounds and translates its error. status is GitHub's answer
-// when it turned a request of do's down, but not one for a token.
+// run runs do as once does, and again where GitHub's clock is another than ours
+// and has become known by its answer.
 func (a *App) run(ctx context.Context, c *client, t target, do func(context.Context, *gh.Client) error) (status int, err error) {
+	status, err = a.once(ctx, c, t, do)
+	if remedyOf(err) == setClock {
+		a.o.Logger.Warn().Dur("skew", a.clock.ahead()).Msg("this server's clock differs from GitHub's; its tokens are signed by GitHub's from now on")
+		status, err = a.once(ctx, c, t, do)
+	}
+	return status, err
+}
+
+// once runs do with bounds and translates its error. status is GitHub's answer
+// when it turned a request of do's down, but not one for a token.
+func (a *App) once(ctx context.Context, c *client, t target, do func(context.Context, *gh.Client) error) (status int, err error) {
 	if left := c.held(); left > 0 {
 		return 0, checks.Errorf(checks.KindUnavailable, &limitFault{fault{what: t.what(), said: "waiting as GitHub asked"}, left},
 			"GitHub asks this server to slow down. It will be tried again.")

@@ -1,6 +1,7 @@
 package github
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	gh "github.com/google/go-github/v60/github"
 
 	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/checks/markdown"
 )
 
 // batch is how many annotations GitHub takes in one request. It appends those
@@ -30,10 +32,41 @@ func checkTarget(verb string, cr checks.CheckRun) target {
 // same Put may be repeated with the id; after a create whose answer was lost,
 // ask Find for it first. An id that comes with an error is that of a check
 // run which exists, with a part of its annotations.
+//
+// A check run that is not there any more is created anew. Where GitHub does not
+// take what it is to say, it says its conclusion and where the rest is.
 func (a *App) Put(ctx context.Context, cr checks.CheckRun, id int64) (int64, error) {
 	if err := validSHA(cr.HeadSHA); err != nil {
 		return 0, err
 	}
+	got, err := a.put(ctx, cr, id)
+	switch do := remedyOf(err); {
+	case do == recreate && id != 0:
+		if got, err = a.Find(ctx, cr); err != nil {
+			return 0, err
+		}
+		if got == id {
+			got = 0
+		}
+		return a.put(ctx, cr, got)
+	case do == plainly:
+		bare := plain(cr)
+		if got, err = a.put(ctx, bare, cmp.Or(got, id)); remedyOf(err) == plainly && id != 0 && cr.Status == checks.StatusCompleted {
+			got, err = a.put(ctx, bare, 0)
+		}
+	}
+	return got, err
+}
+
+// plain is cr with nothing that GitHub may not take.
+func plain(cr checks.CheckRun) checks.CheckRun {
+	cr.Title, cr.Text, cr.Annotations, cr.Actions = markdown.Plain(cr.Title, maxTitle), "", nil, nil
+	cr.Summary = fmt.Sprintf("GitHub did not take what this check has to say. [Its page](%s) says it.", cr.DetailsURL)
+	return cr
+}
+
+// put is Put without another try.
+func (a *App) put(ctx context.Context, cr checks.CheckRun, id int64) (int64, error) {
 	body := bodyOf(cr)
 	notes := annotationsOf(cr.Annotations)
 	created := id == 0

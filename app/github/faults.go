@@ -1,7 +1,6 @@
 package github
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -33,11 +32,14 @@ type fault struct {
 	what string // "put check run of acme/shop"
 	said string
 	ctx  error // the context's error, when that ended the call
+	do   remedy
 }
 
 func (f *fault) Error() string { return f.what + ": " + f.said }
 
 func (f *fault) Unwrap() error { return f.ctx }
+
+func (f *fault) remedy() remedy { return f.do }
 
 // limitFault is a fault that ends by itself.
 type limitFault struct {
@@ -129,21 +131,22 @@ func (a *App) translate(ctx context.Context, err error, t target, tr *trace) err
 		}
 		f.said = tr.clean(err.Error())
 		if errors.Is(err, errAgain) {
-			return checks.Errorf(checks.KindUnavailable, &limitFault{f, pauseUnknown}, "GitHub asks this server to slow down. It will be tried again.")
+			return checks.Errorf(checks.KindUnavailable, &limitFault{f, a.o.Unsaid}, "GitHub asks this server to slow down. It will be tried again.")
 		}
 		return checks.Errorf(checks.KindUnavailable, &f, "GitHub does not answer. It will be tried again.")
 	}
 	f.said = strings.TrimSuffix(fmt.Sprintf("GitHub answered %d: %s", ans.status, tr.clean(ans.said)), ": ")
-	if after, is := ans.limit(time.Now()); is {
+	if after, is := ans.limit(time.Now(), a.o.Unsaid); is {
 		return checks.Errorf(checks.KindUnavailable, &limitFault{f, after}, "GitHub asks this server to slow down. It will be tried again.")
 	}
-	kind, text := ans.meaning(t)
-	return checks.Errorf(kind, &f, "%s", text)
+	r := rulingFor(ans, t)
+	f.do = r.do
+	return checks.Errorf(r.kindFor(t), &f, "%s", r.text(t))
 }
 
 // limit reports whether the answer is about how much we ask for, and how long
 // to wait.
-func (a answer) limit(now time.Time) (time.Duration, bool) {
+func (a answer) limit(now time.Time, unsaid time.Duration) (time.Duration, bool) {
 	spent := a.header.Get("X-RateLimit-Remaining") == "0"
 	retry := a.header.Get("Retry-After")
 	switch a.status {
@@ -155,54 +158,13 @@ func (a answer) limit(now time.Time) (time.Duration, bool) {
 	default:
 		return 0, false
 	}
-	after := pauseUnknown
+	after := unsaid
 	if s, err := strconv.ParseInt(retry, 10, 32); err == nil && s >= 0 {
 		after = time.Duration(s) * time.Second
 	} else if s, err := strconv.ParseInt(a.header.Get("X-RateLimit-Reset"), 10, 64); err == nil && spent {
 		after = time.Unix(s, 0).Sub(now)
 	}
 	return min(max(after, time.Second), maxHold), true
-}
-
-// forbids reports whether the answer is a 403 whose text has the word.
-func (a answer) forbids(word string) bool {
-	return a.status == http.StatusForbidden && strings.Contains(strings.ToLower(a.said), word)
-}
-
-// meaning is the kind of an answer that is not about limits, and its sentence.
-func (a answer) meaning(t target) (checks.Kind, string) {
-	repo := t.repo.FullName()
-	switch {
-	case a.forbids("suspended"):
-		return checks.KindUnavailable, "The App is suspended there; it will be tried again."
-	case a.status >= 500 || a.status == http.StatusAccepted || a.status == http.StatusRequestTimeout || a.status == http.StatusConflict:
-		return checks.KindUnavailable, "GitHub cannot do this now. It will be tried again."
-	case a.status == http.StatusUnauthorized && a.token:
-		return checks.KindConfig, "GitHub does not accept this server's App ID and private key. Its operator has to check github.app_id, github.private_key_file and the server's clock."
-	case a.status == http.StatusUnauthorized:
-		return checks.KindRefused, "GitHub does not accept the App's token for " + repo + ". An owner of " + t.repo.Owner + " can look at the App under Settings, Applications."
-	case a.token && a.status == http.StatusNotFound:
-		return checks.KindNotFound, "The GitHub App is not installed for " + repo + " any more. Install it again on the App's page."
-	case a.token && a.status == http.StatusForbidden:
-		return checks.KindRefused, "The GitHub App may not read " + repo + ". An owner of " + t.repo.Owner + " can allow it under Settings, Applications."
-	case a.token && a.status == http.StatusUnprocessableEntity:
-		return checks.KindNotFound, "The GitHub App has no access to " + repo + ". An owner of " + t.repo.Owner + " can add the repository under Settings, Applications."
-	case a.status >= 300 && a.status < 400:
-		return checks.KindNotFound, repo + " was renamed or moved. A new push is reported under the new name."
-	case a.status == http.StatusNotFound || a.status == http.StatusGone:
-		return checks.KindNotFound, t.missing
-	case a.status == http.StatusUnprocessableEntity && strings.Contains(strings.ToLower(a.said), "commit"):
-		return checks.KindRefused, "GitHub does not know that commit in " + repo + ". It was probably replaced by a later push."
-	case a.forbids("archived"):
-		return checks.KindRefused, repo + " is archived, and GitHub lets nobody write to it. An owner of it can unarchive it in its settings."
-	case a.forbids("locked"):
-		return checks.KindRefused, "The conversation is locked, and GitHub takes no comment of the App there."
-	case a.status == http.StatusForbidden && t.denied != "":
-		return cmp.Or(t.deniedKind, checks.KindRefused), t.denied
-	case a.status == http.StatusForbidden:
-		return checks.KindRefused, "GitHub does not allow the App to do this in " + repo + ". It needs the permissions checks: write, contents: read and pull requests: read."
-	}
-	return checks.KindRefused, "GitHub will not take this request. The server's log has its reason."
 }
 
 var (

@@ -6,7 +6,6 @@
 package github
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"github.com/bradleyfalzon/ghinstallation/v2"
+	"github.com/golang-jwt/jwt/v4"
 	gh "github.com/google/go-github/v60/github"
 	"github.com/rs/zerolog"
 
@@ -43,6 +43,9 @@ type Options struct {
 	Version string
 	// Transport carries the requests; nil means one of our own, with timeouts.
 	Transport http.RoundTripper
+	// Unsaid is how long to wait when GitHub limits us and does not say; 0 is
+	// the minute that its documentation asks for.
+	Unsaid time.Duration
 	// Left is told, with each answer, what GitHub says is left of the requests
 	// that an installation may make until reset. Nil is fine.
 	Left   func(installation int64, left int, reset time.Time)
@@ -65,6 +68,8 @@ type Options struct {
 type App struct {
 	o       Options
 	base    http.RoundTripper
+	clock   clock
+	signer  signer
 	app     *client // speaks as the App itself
 	mu      sync.Mutex
 	clients map[int64]*client
@@ -93,6 +98,9 @@ func New(o Options) (*App, error) {
 	if o.APIURL == "" {
 		o.APIURL = DefaultAPIURL
 	}
+	if o.Unsaid == 0 {
+		o.Unsaid = pauseUnknown
+	}
 	o.APIURL = strings.TrimRight(o.APIURL, "/")
 	u, err := url.Parse(o.APIURL)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
@@ -103,12 +111,16 @@ func New(o Options) (*App, error) {
 	if a.base == nil {
 		a.base = newTransport()
 	}
-	a.base = wire{a.base}
-	asApp, err := ghinstallation.NewAppsTransport(a.base, o.AppID, o.Key)
+	a.base = wire{a.base, &a.clock}
+	key, err := jwt.ParseRSAPrivateKeyFromPEM(o.Key)
 	if err != nil {
 		return nil, checks.Errorf(checks.KindConfig, nil, "The App's private key cannot be read. Set github.private_key_file to the .pem file that GitHub gave when the key was made.")
 	}
-	asApp.BaseURL = o.APIURL
+	a.signer = signer{ghinstallation.NewRSASigner(jwt.SigningMethodRS256, key), &a.clock}
+	asApp, err := a.identity()
+	if err != nil {
+		return nil, err
+	}
 	if a.app, err = a.newClient(asApp); err != nil {
 		return nil, err
 	}
@@ -133,6 +145,16 @@ func (a *App) newClient(identity http.RoundTripper) (*client, error) {
 	return &client{rest: rest}, nil
 }
 
+// identity is a transport that speaks as the App.
+func (a *App) identity() (*ghinstallation.AppsTransport, error) {
+	t, err := ghinstallation.NewAppsTransportWithOptions(a.base, a.o.AppID, ghinstallation.WithSigner(a.signer))
+	if err != nil {
+		return nil, fmt.Errorf("become the App: %w", err)
+	}
+	t.BaseURL = a.o.APIURL
+	return t, nil
+}
+
 // installation is the client of one installation, made when it is first asked
 // for.
 func (a *App) installation(id int64) (*client, error) {
@@ -142,12 +164,12 @@ func (a *App) installation(id int64) (*client, error) {
 		c.used = time.Now()
 		return c, nil
 	}
-	// One transport from New for each: those that share an AppsTransport race.
-	identity, err := ghinstallation.New(a.base, a.o.AppID, id, a.o.Key)
+	// One of our own for each: installations that share one race.
+	asApp, err := a.identity()
 	if err != nil {
-		return nil, errors.New("parse private key")
+		return nil, err
 	}
-	identity.BaseURL = a.o.APIURL
+	identity := ghinstallation.NewFromAppsTransport(asApp, id)
 	c, err := a.newClient(gauge{identity, func(left int, reset time.Time) {
 		if a.o.Left != nil {
 			a.o.Left(id, left, reset)

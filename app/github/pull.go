@@ -22,21 +22,27 @@ func (a *App) PullRequest(ctx context.Context, installation int64, repo checks.R
 			return err
 		}
 		open = p.GetState() == "open"
-		pr = checks.PullRequest{
-			Number: p.GetNumber(),
-			Title:  p.GetTitle(),
-			Author: checks.User{ID: p.GetUser().GetID(), Login: p.GetUser().GetLogin()},
-			Head:   ref(p.GetHead()),
-			Base:   ref(p.GetBase()),
-			Draft:  p.GetDraft(),
-			Labels: labels(p.Labels),
-		}
-		if at := p.GetUpdatedAt(); !at.IsZero() {
-			pr.Updated = at.UTC()
-		}
+		pr = pull(p)
 		return nil
 	})
 	return pr, open, err
+}
+
+// pull is what we keep of a pull request.
+func pull(p *gh.PullRequest) checks.PullRequest {
+	pr := checks.PullRequest{
+		Number: p.GetNumber(),
+		Title:  p.GetTitle(),
+		Author: checks.User{ID: p.GetUser().GetID(), Login: p.GetUser().GetLogin()},
+		Head:   ref(p.GetHead()),
+		Base:   ref(p.GetBase()),
+		Draft:  p.GetDraft(),
+		Labels: labels(p.Labels),
+	}
+	if at := p.GetUpdatedAt(); !at.IsZero() {
+		pr.Updated = at.UTC()
+	}
+	return pr
 }
 
 func labels(in []*gh.Label) []string {

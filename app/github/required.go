@@ -216,7 +216,7 @@ func denied(err error) bool {
 		return false
 	}
 	ans, _ := answerOf(e, false)
-	if _, limited := ans.limit(time.Now()); limited || ans.forbids("suspended") {
+	if _, limited := ans.limit(time.Now(), 0); limited || forbids("suspended")(ans, target{}) {
 		return false
 	}
 	return ans.status == http.StatusForbidden || ans.status == http.StatusNotFound

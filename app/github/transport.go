@@ -172,8 +172,12 @@ func (g gauge) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // wire is the last thing before the network: it notes which credentials were
-// sent, so that no error repeats them, and bounds the answer.
-type wire struct{ next http.RoundTripper }
+// sent, so that no error repeats them, and what time GitHub has, and bounds the
+// answer.
+type wire struct {
+	next  http.RoundTripper
+	clock *clock
+}
 
 func (w wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	if t := traceOf(req.Context()); t != nil {
@@ -185,6 +189,7 @@ func (w wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	w.clock.heard(resp.Header.Get("Date"), time.Now())
 	resp.Body = bounded{io.LimitReader(resp.Body, maxBody), resp.Body}
 	return resp, nil
 }

@@ -36,6 +36,9 @@ func (h *Hub) listPulls(c *call) (answer, error) {
 		}
 		all = append(all, h.pullJSON(c.repo, p))
 	}
+	if q.Get("sort") == "updated" {
+		slices.SortStableFunc(all, func(a, b obj) int { return strings.Compare(b["updated_at"].(string), a["updated_at"].(string)) })
+	}
 	if q.Get("direction") == "asc" {
 		slices.Reverse(all)
 	}

@@ -47,6 +47,20 @@ func newPayload(event string) payload {
 	return nil
 }
 
+// Heeds reports whether a delivery of that name, as "pull_request.opened", may
+// ask something of us. Of check runs and suites it is what people ask for
+// alone: all that we write comes back as events.
+func Heeds(name string) bool {
+	event, action, _ := strings.Cut(name, ".")
+	switch event {
+	case "check_run":
+		return action == "rerequested" || action == "requested_action"
+	case "check_suite":
+		return action == "rerequested"
+	}
+	return newPayload(event) != nil
+}
+
 // envelope is what all payloads have.
 type envelope struct {
 	Action       string     `json:"action"`

@@ -129,6 +129,8 @@ func (e *Engine) needless(ev checks.Event) string {
 		// GitHub does not keep events in order, and an old push must not stop
 		// the run of a new one.
 		return "came late: run " + latest.ID + " is of a newer state of the pull request"
+	case foundTwice(ev, &latest):
+		return "run " + latest.ID + " is of this commit"
 	case ev.Name == "pull_request.ready_for_review" && latest.HeadSHA == ev.HeadSHA && (latest.Verdict == nil || latest.Verdict.Conclusion == checks.ConclusionSuccess):
 		return "run " + latest.ID + " has tested it as a draft"
 	}
@@ -140,6 +142,29 @@ func (e *Engine) needless(ev checks.Event) string {
 func older(ev checks.Event, r *checks.Run) bool {
 	at := ev.PullRequest.Updated
 	return !at.IsZero() && r.PullRequest != nil && r.PullRequest.Updated.After(at)
+}
+
+// foundTwice reports whether a pull request was found in the state that the run
+// was made of, or is told of after it was found. One that was found waits for
+// an approval that the delivery itself may give.
+func foundTwice(ev checks.Event, r *checks.Run) bool {
+	if r.HeadSHA != ev.HeadSHA || r.PullRequest == nil || r.PullRequest.Base.Branch != ev.PullRequest.Base.Branch {
+		return false
+	}
+	late := ev.Name == "pull_request.opened" || ev.Name == "pull_request.synchronize"
+	return ev.Name == checks.FoundPullRequest || late && r.Trigger == checks.FoundPullRequest && r.Verdict == nil
+}
+
+// doubtful reports whether the event may tell of an earlier state of the pull
+// request than the last run was made of: GitHub tells times to the second, and
+// keeps no order.
+func (e *Engine) doubtful(ev checks.Event) bool {
+	if ev.Kind != checks.EventPullRequest {
+		return false
+	}
+	latest, found, err := e.o.Store.Latest(ev.Target())
+	return err == nil && found && latest.HeadSHA != ev.HeadSHA && latest.PullRequest != nil &&
+		!latest.PullRequest.Updated.Before(ev.PullRequest.Updated)
 }
 
 // pass ends an event without a run.
@@ -155,6 +180,7 @@ func (e *Engine) load(ctx context.Context, p planned) {
 	if p.terms.PullRequest != nil && p.terms.Approved == nil {
 		p.terms.Approved = e.approval(p.terms)
 	}
+	p.terms.Doubtful = e.doubtful(p.event)
 	go func() {
 		if p.err = e.turn(ctx); p.err == nil {
 			if p.change, p.err = e.o.Source.Load(ctx, p.terms); p.err == nil {

@@ -22,6 +22,9 @@ import (
 // are not affected or not tested. The plan shares memory with ch, which must
 // not change afterwards. An error means that ch contradicts itself.
 func (p *Planner) Make(ev checks.Event, ch checks.Change) (checks.Plan, error) {
+	if ch.Overtaken != "" {
+		return checks.Plan{None: "came late: the pull request is at " + checks.ShortSHA(ch.Overtaken) + " by now"}, nil
+	}
 	if ch.PullOfBranch != 0 {
 		return checks.Plan{None: fmt.Sprintf("pull request %d tests this branch", ch.PullOfBranch)}, nil
 	}

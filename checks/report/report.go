@@ -58,7 +58,10 @@ type Options struct {
 	Workers int
 	// Budget is what may be written; nil has the default Limits.
 	Budget *Budget
-	Log    zerolog.Logger
+	// Suspect is called with a run of which a write failed: what GitHub made of
+	// it is not known. It must not block. Nil calls nothing.
+	Suspect func(run string)
+	Log     zerolog.Logger
 }
 
 // Reporter drains the outbox. Make it with New.
@@ -128,6 +131,9 @@ func New(o Options) *Reporter {
 	}
 	if o.Budget == nil {
 		o.Budget = NewBudget(Limits{})
+	}
+	if o.Suspect == nil {
+		o.Suspect = func(string) {}
 	}
 	return &Reporter{
 		o:        o,
@@ -264,6 +270,7 @@ func (r *Reporter) ended(s sent) {
 			return
 		}
 	}
+	r.o.Suspect(key.Run)
 	w := r.waits[key]
 	if w == nil {
 		w = &wait{backoff: NewBackoff()}
