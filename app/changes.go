@@ -26,10 +26,14 @@ func openHub(cfg configs.Config, left func(installation int64, left int, reset t
 		return nil, fmt.Errorf("read the App's private key: %w", err)
 	}
 	return github.New(github.Options{
-		AppID: cfg.GitHub.AppID, Key: key, APIURL: cfg.APIURL(), Version: version, Left: left,
+		AppID: cfg.GitHub.AppID, Key: key, APIURL: cfg.APIURL(), Version: version, Left: left, Unsaid: unsaid,
 		Logger: log.With().Str("part", "github").Logger(),
 	})
 }
+
+// unsaid is how long GitHub is left alone when it limits and does not say for
+// how long; zero, which stands for its documentation's minute, outside of tests.
+var unsaid time.Duration
 
 // openSource is the git side, which reaches repositories as the App.
 func openSource(cfg configs.Config, hub *github.App, left []runner.Left) (*source.Source, error) {

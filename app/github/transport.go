@@ -132,11 +132,36 @@ func (c counted) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // repeat sits below the limiter, which sends a request anew with the body
 // that was read before, and for as long as it is told to: each attempt goes
-// out with a fresh body, and they are bounded.
+// out with a fresh body, and they are bounded. What only reads is repeated
+// after a fault of the network or of GitHub's: what it was asked for waits for
+// it, and a write has its own pauses.
 type repeat struct{ next http.RoundTripper }
 
 func (r repeat) RoundTrip(req *http.Request) (*http.Response, error) {
 	attempt := req.Context().Value(attemptsKey{}).(*int)
+	for {
+		resp, err := r.once(req, attempt)
+		failed := err != nil || resp.StatusCode >= http.StatusInternalServerError
+		if !failed || req.Method != http.MethodGet || *attempt >= maxAttempts {
+			return resp, err
+		}
+		pause := time.NewTimer(readPause << *attempt)
+		select {
+		case <-req.Context().Done():
+			pause.Stop()
+			return resp, err
+		case <-pause.C:
+		}
+		if err == nil {
+			resp.Body.Close()
+		}
+	}
+}
+
+// readPause is half of the pause before a read is repeated for the first time.
+const readPause = 50 * time.Millisecond
+
+func (r repeat) once(req *http.Request, attempt *int) (*http.Response, error) {
 	*attempt++
 	if *attempt > maxAttempts {
 		return nil, errAgain
