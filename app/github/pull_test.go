@@ -70,7 +70,7 @@ func TestOpenPullOf(t *testing.T) {
 		"pages without end":  {repo, branch, 200, make([][]any, 100), 0, 0, 20},
 		"no id of ours":      {checks.Repo{Owner: "acme", Name: "shop"}, branch, 200, [][]any{{pull(3, "open", branch, nil)}}, 0, 0, 1},
 		"no branch":          {repo, "", 0, nil, 0, checks.KindRefused, 0},
-		"outage":             {repo, branch, 502, nil, 0, checks.KindUnavailable, 1},
+		"outage":             {repo, branch, 502, nil, 0, checks.KindUnavailable, 3},
 		"no such repository": {repo, branch, 404, nil, 0, checks.KindNotFound, 1},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -102,6 +102,52 @@ func TestAnEventThatComesLateStopsNothing(t *testing.T) {
 	w.done(w.runOf("s4", 1).ID)
 }
 
+// TestOfTwoStatesInOneSecondGitHubSaysWhichIsPresent has a later state be heard
+// of first: GitHub tells times to the second.
+func TestOfTwoStatesInOneSecondGitHubSaysWhichIsPresent(t *testing.T) {
+	w := newWorld(t)
+	at := func(ev checks.Event) checks.Event {
+		ev.PullRequest.Updated = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+		return ev
+	}
+	w.source.doubt = func(ev checks.Event) string {
+		if ev.HeadSHA != "s2" {
+			return "s2"
+		}
+		return ""
+	}
+	w.accept(at(pull(1, "s2")))
+	run := w.runOf("s2", 1)
+	w.done(run.ID)
+	w.accept(at(pull(1, "s1")))
+	w.until("the event to be noted", func() bool { rec, _, err := w.store.Delivery("d-2"); return err == nil && !rec.Pending })
+	if rec, _, err := w.store.Delivery("d-2"); err != nil || rec.Note != "came late: the pull request is at s2 by now" {
+		t.Errorf("the note is %q, %v", rec.Note, err)
+	}
+}
+
+// TestAPullRequestThatWasFoundIsNotRunTwice finds what is told of later, and
+// what was told of before.
+func TestAPullRequestThatWasFoundIsNotRunTwice(t *testing.T) {
+	w := newWorld(t)
+	found := func(n int, sha string) checks.Event {
+		ev := pull(n, sha)
+		ev.Name = checks.FoundPullRequest
+		return ev
+	}
+	for i, pair := range [][2]checks.Event{{found(1, "s1"), pull(1, "s1")}, {pull(2, "s2"), found(2, "s2")}} {
+		w.accept(pair[0])
+		run := w.runOf(pair[0].HeadSHA, 1)
+		w.done(run.ID)
+		w.accept(pair[1])
+		guid := fmt.Sprintf("d-%d", 2*i+2)
+		w.until("the second to be noted", func() bool { rec, _, err := w.store.Delivery(guid); return err == nil && !rec.Pending })
+		if rec, _, err := w.store.Delivery(guid); err != nil || rec.Note != "run "+run.ID+" is of this commit" {
+			t.Errorf("the note is %q, %v", rec.Note, err)
+		}
+	}
+}
+
 // TestAReopeningOutlivesItsClose has a pull request be closed and opened again
 // within one second, and heard of in the wrong order.
 func TestAReopeningOutlivesItsClose(t *testing.T) {

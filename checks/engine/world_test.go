@@ -28,8 +28,9 @@ type source struct {
 	changes map[string]checks.Change
 	errs    map[string][]error // taken one by one
 	loads   int
-	facts   map[string]engine.Facts // by the sender's login; others may write
-	asks    []error                 // taken one by one
+	doubt   func(checks.Event) string // what GitHub says is the head, of a doubtful event
+	facts   map[string]engine.Facts   // by the sender's login; others may write
+	asks    []error                   // taken one by one
 	gates   map[string]chan struct{}
 	entered map[string]bool // heads that wait at their gate
 }
@@ -72,6 +73,9 @@ func (s *source) Load(ctx context.Context, ev checks.Event) (checks.Change, erro
 	ch, ok := s.changes[ev.HeadSHA]
 	if !ok {
 		ch = change(ev.HeadSHA)
+	}
+	if ev.Doubtful && s.doubt != nil {
+		ch.Overtaken = s.doubt(ev)
 	}
 	return ch, nil
 }

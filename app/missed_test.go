@@ -1,0 +1,118 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/dudesons/loktar/app/github"
+	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/store"
+)
+
+// forgetful is a GitHub that could not deliver something.
+type forgetful struct {
+	undelivered []github.Delivery
+	pulls       []checks.PullRequest
+	err         error
+	asked       []string
+	since       time.Time
+	listed      int
+}
+
+func (f *forgetful) Undelivered(_ context.Context, since time.Time) ([]github.Delivery, error) {
+	f.since = since
+	return f.undelivered, f.err
+}
+
+func (f *forgetful) Redeliver(_ context.Context, d github.Delivery) error {
+	f.asked = append(f.asked, d.GUID)
+	return nil
+}
+
+func (f *forgetful) Installed(context.Context) (map[int64][]checks.Repo, error) {
+	f.listed++
+	return map[int64][]checks.Repo{9: {{ID: 1, Owner: "acme", Name: "pets"}}}, nil
+}
+
+func (f *forgetful) OpenPulls(context.Context, int64, checks.Repo, time.Time) ([]checks.PullRequest, error) {
+	return f.pulls, nil
+}
+
+func TestMissed(t *testing.T) {
+	s, err := store.Open(filepath.Join(t.TempDir(), "loktar.db"), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	head := func(sha string) checks.Ref { return checks.Ref{SHA: sha, Branch: sha} }
+	hub := &forgetful{
+		undelivered: []github.Delivery{{ID: 1, GUID: "known", Event: "pull_request.opened"}, {ID: 2, GUID: "lost", Event: "pull_request.opened"}, {ID: 3, GUID: "ours", Event: "check_run.created"}},
+		pulls:       []checks.PullRequest{{Number: 1, Head: head("tested")}, {Number: 2, Head: head("tested")}, {Number: 3, Head: head("new")}},
+	}
+	if _, err := s.Accept(t.Context(), checks.Event{Delivery: "known"}); err != nil {
+		t.Fatal(err)
+	}
+	run := checks.Run{ID: "r1", Seq: 1, Repo: checks.Repo{ID: 1}, HeadSHA: "tested", PullRequest: &checks.PullRequest{Number: 1}}
+	if err := s.Commit(t.Context(), checks.Commit{Runs: []checks.Run{run}}); err != nil {
+		t.Fatal(err)
+	}
+	woken := 0
+	start := func() *missed {
+		return &missed{store: s, hub: hub, wake: func() { woken++ }, log: zerolog.Nop(), asked: map[string]int{}}
+	}
+
+	m := start()
+	hub.err = errors.New("down")
+	if err := m.look(t.Context()); err == nil {
+		t.Error("a look that failed counts")
+	}
+	hub.err = nil
+	for range 9 {
+		if err := m.look(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(hub.asked) != maxAsked || hub.asked[0] != "lost" || hub.listed != 0 {
+		t.Errorf("a new server asked for %v, and listed pull requests %d times", hub.asked, hub.listed)
+	}
+
+	// The next one was away for a month.
+	if err := s.See(t.Context(), time.Now().Add(-30*24*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	m = start()
+	for range 2 {
+		if err := m.look(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if hub.listed != 1 || woken != 2 {
+		t.Errorf("listed %d times, woken %d times", hub.listed, woken)
+	}
+	pending, err := s.Pending(10)
+	if err != nil || len(pending) != 3 {
+		t.Fatalf("pending %+v, %v", pending, err)
+	}
+	for i, number := range []int{2, 3} {
+		if ev := pending[i+1]; ev.Name != checks.FoundPullRequest || ev.PullRequest.Number != number || ev.Installation != 9 || ev.HeadSHA != ev.PullRequest.Head.SHA {
+			t.Errorf("found %+v", ev)
+		}
+	}
+
+	// One that was away for a while, and starts again.
+	away := time.Now().Add(-5 * time.Hour)
+	if err := s.See(t.Context(), away); err != nil {
+		t.Fatal(err)
+	}
+	if err := start().look(t.Context()); err != nil || woken != 2 || hub.since.After(away) {
+		t.Errorf("woken %d times, looked since %v, %v", woken, hub.since, err)
+	}
+	if seen, err := s.Seen(); err != nil || time.Since(seen) > time.Minute {
+		t.Errorf("seen %v, %v", seen, err)
+	}
+}
