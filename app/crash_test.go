@@ -96,6 +96,8 @@ var crashPackages = []string{
 	`{"pkg_name": "declared", "sandbox": "declared"}`,
 	`{"pkg_name": "secret", "secrets": ["TOKEN"]}`,
 	`{"pkg_name": "needs", "depends_on": ["plain"]}`,
+	`{"pkg_name": "cached", "cache": [{"key": "k", "paths": ["/var/kept"]}]}`,
+	`{"pkg_name": "served", "services": {"db": {"image": "SERVICE", "env": {"RUN": "echo db is up; exec sleep 1000"}}}}`,
 }
 
 // crashLines is how many lines a job prints, and crashJob how: some at once,
@@ -111,6 +113,7 @@ while [ $i -lt 40 ]; do
 	i=$((i + 1))
 	echo $i >out/$((i / 20))
 done
+[ ! -d /var/kept ] || echo $i >>/var/kept/file
 `
 )
 
@@ -140,7 +143,7 @@ func (w *jobsWorld) configure(image string) {
 }
 
 func (w *jobsWorld) files() map[string]string {
-	files := map[string]string{"loktar.json": `{"packages": [` + strings.Join(crashPackages, ",\n") + `]}`}
+	files := map[string]string{"loktar.json": strings.ReplaceAll(`{"packages": [`+strings.Join(crashPackages, ",\n")+`]}`, "SERVICE", dockertest.Service(w.t))}
 	for _, name := range crashNames() {
 		files[name+"/Makefile"] = "ci:\n\t@sh job.sh\nclean:\n\t@rm -r out; echo cleaned\n"
 		files[name+"/job.sh"] = crashJob
