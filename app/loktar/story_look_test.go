@@ -98,6 +98,23 @@ func (w *world) annotation(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Fatalf("no such annotation: %+v", c.Annotations)
 }
 
+// annotations NAME N: the concluded check comes to have so many.
+func (w *world) annotations(_ *testscript.TestScript, _ bool, args []string) {
+	id := w.find(args[0], "completed").ID
+	w.hub.Await(args[1]+" annotations of "+args[0], func(v *minihub.View) bool {
+		c, ok := v.CheckRun(w.name, w.head, args[0])
+		return ok && c.ID == id && strconv.Itoa(len(c.Annotations)) == args[1]
+	})
+}
+
+// text NAME REGEXP: what the concluded check's text says, below its summary.
+func (w *world) text(ts *testscript.TestScript, neg bool, args []string) {
+	c := w.find(args[0], "completed")
+	if regexp.MustCompile(args[1]).MatchString(c.Text) == neg {
+		ts.Fatalf("the text of %s (match of %q is %v):\n%s", args[0], args[1], !neg, c.Text)
+	}
+}
+
 // nocheck NAME...: the run is concluded and has no such check.
 func (w *world) nocheck(ts *testscript.TestScript, _ bool, args []string) {
 	w.find("loktar", "completed")

@@ -50,7 +50,7 @@ func tell(t *testing.T, pattern string) {
 				Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 					"repo": w.repo, "pull": w.pull, "push": w.push, "affected": w.affected, "owned": w.owned, "head": w.track, "branch": w.branch, "open": w.open, "access": w.access, "fork": w.fork, "close": w.close,
 					"forkpush": w.forkpush, "draft": w.draft, "act": w.act, "say": w.say, "require": w.require,
-					"up": w.up, "waits": w.waits, "swap": w.swap, "check": w.check, "summary": w.summary, "annotation": w.annotation, "nocheck": w.nocheck, "log": w.log,
+					"up": w.up, "waits": w.waits, "swap": w.swap, "check": w.check, "summary": w.summary, "annotation": w.annotation, "annotations": w.annotations, "text": w.text, "nocheck": w.nocheck, "log": w.log,
 					"count": w.count, "get": w.get, "deliver": w.deliver, "clean": w.clean,
 					"rerun": w.rerun, "rerunall": w.rerunall, "press": w.press, "vain": w.vain,
 					"past": func(*testscript.TestScript, bool, []string) { w.pastAll() }, "at": w.at, "old": w.old, "older": w.older, "remember": w.remember, "pressold": w.pressold,

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/dudesons/loktar/checks"
 )
 
 //go:embed pages assets
@@ -23,18 +25,21 @@ var files embed.FS
 
 var templates = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("").Funcs(template.FuncMap{
-		"short":    short,
-		"segment":  url.PathEscape, // of a path: the name of a release holds a slash
-		"list":     list,
-		"trigger":  trigger,
-		"ref":      refOf,
-		"sentence": sentence,
-		"size":     size,
-		"file":     filePath,
-		"groups":   groups,
-		"https":    https,
-		"utc":      func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
-		"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"short":      short,
+		"segment":    url.PathEscape, // of a path: the name of a release holds a slash
+		"list":       list,
+		"trigger":    trigger,
+		"ref":        refOf,
+		"sentence":   sentence,
+		"size":       size,
+		"file":       filePath,
+		"groups":     groups,
+		"took":       checks.Took,
+		"testCounts": testCounts,
+		"moreFailed": moreFailed,
+		"https":      https,
+		"utc":        func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
+		"iso":        func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	}).ParseFS(files, "pages/*.html"))
 })
 

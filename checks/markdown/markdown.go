@@ -90,6 +90,19 @@ func Text(s string) string {
 	return b.String()
 }
 
+// Block is s, lines of text, as a block of code of its own. What cannot be seen
+// is written out as by Code, but for the lines' ends. The result ends with a
+// line feed.
+func Block(s string) string {
+	lines := strings.Split(strings.TrimSuffix(s, "\n"), "\n")
+	for i, line := range lines {
+		lines[i] = visible(line)
+	}
+	s = strings.Join(lines, "\n")
+	fence := strings.Repeat("`", max(3, longestRun(s, '`')+1))
+	return fence + "text\n" + s + "\n" + fence + "\n"
+}
+
 // Plain is s for a place that shows no markup, as a check run's title: Text
 // without escapes, at most max (0 or more) characters.
 func Plain(s string, max int) string {

@@ -73,6 +73,21 @@ func TestText(t *testing.T) {
 	}
 }
 
+func TestBlock(t *testing.T) {
+	for in, want := range map[string]string{
+		"a\nb\n":            "```text\na\nb\n```\n",
+		"":                  "```text\n\n```\n",
+		"```\nx":            "````text\n```\nx\n````\n",
+		"a `````` b":        "```````text\na `````` b\n```````\n",
+		"~~~\n<b>@octocat":  "```text\n~~~\n<b>@octocat\n```\n",
+		"\x1b[31mred\u202e": "```text\n\\x1b[31mred\\u202e\n```\n",
+	} {
+		if got := markdown.Block(in); got != want {
+			t.Errorf("Block(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
 func TestPlain(t *testing.T) {
 	for _, c := range []struct {
 		in   string

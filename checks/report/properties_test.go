@@ -137,6 +137,9 @@ func within(t *rapid.T, cr checks.CheckRun) {
 	if n := utf8.RuneCountInString(cr.Title); n > 255 && cr.Key.Name == checks.AggregateName {
 		t.Fatalf("the title of %s has %d characters", cr.Key, n)
 	}
+	if n := utf8.RuneCountInString(cr.Text); n > 65535 {
+		t.Fatalf("the text of %s has %d characters", cr.Key, n)
+	}
 	if len(cr.Actions) > 3 {
 		t.Fatalf("%d buttons", len(cr.Actions))
 	}

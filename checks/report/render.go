@@ -65,6 +65,7 @@ func Package(run checks.Run, j checks.Job, base string) checks.CheckRun {
 	} else if ran(j) {
 		fmt.Fprintf(&b, "**Tested:** %s\n\n", tested(run))
 	}
+	b.WriteString(found(&cr, run, j, base))
 	b.WriteString(attempts(j))
 	b.WriteString(timings(j.Result))
 	b.WriteString(files(j, base))

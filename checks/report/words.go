@@ -43,7 +43,7 @@ func title(j checks.Job) string {
 		case checks.CauseDiskLimit, checks.CauseLogLimit:
 			return after(cause(j)+", ended after", j)
 		}
-		return after(cmp.Or(cause(j), "Failed")+" after", j)
+		return after(cmp.Or(cause(j), "Failed")+" after", j) + redTests(j)
 	case checks.OutcomeTimedOut:
 		return after("Timed out after", j)
 	case checks.OutcomeErrored:

@@ -102,7 +102,6 @@ func (p *parser) packageKey(n *node, pkg *checks.Package) {
 	switch {
 	case read != nil:
 		read(p, n, pkg)
-		p.notice(n)
 	case slices.Contains(fileKeys, n.key):
 		p.at(int(n.keyOff), "", "%s is a key of the file; move it to the top, beside `packages`", show(n.key))
 	default:

@@ -227,12 +227,7 @@ func TestWarnings(t *testing.T) {
 		name, file string
 		want       []string
 	}{
-		{"every key", every, []string{
-			"20:43 packages[0].reports: has only a part of its effect in this version of Loktar: the files are kept for download, and no annotations are made from them",
-		}},
-		{"once a key", `{"packages": [{"pkg_name": "a", "reports": ["x"]}, {"pkg_name": "b", "reports": ["x"]}]}`, []string{
-			"1:44 packages[0].reports: has only a part of its effect in this version of Loktar: the files are kept for download, and no annotations are made from them (2 packages use it)",
-		}},
+		{"every key", every, nil},
 		{"asking for nothing", `{"packages": [{"pkg_name": "a", "git": false, "required": false, "sandbox": "repository", "secrets": [],
 			"services": {}, "cache": [], "dependencies_type": ["none"], "retries": 0, "retry_failures": false, "pkg_type": "whl",
 			"build_info": {"registry_type": "pypi"}}], "notify": {}}`, nil},
