@@ -24,6 +24,7 @@ import (
 	"github.com/dudesons/loktar/configs/manifest/infer"
 	"github.com/dudesons/loktar/runner/source"
 	"github.com/dudesons/loktar/store"
+	"github.com/dudesons/loktar/store/logs"
 )
 
 // drain is how long running jobs may go on after the server was told to stop.
@@ -41,6 +42,7 @@ type Server struct {
 	jobs     *jobs
 	kept     *artifacts
 	files    *files
+	old      *oldLogs
 	engine   *engine.Engine
 	report   *report.Reporter
 	replies  *report.Replier
@@ -99,6 +101,8 @@ func (s *Server) open(ctx context.Context, version string) (err error) {
 	}
 	inferrer := infer.New()
 	s.jobs = openJobs(cfg, sandbox, folders, s.source, s.kept.keep, inferrer, log)
+	s.old = &oldLogs{dir: logs.Dir(s.jobs.logDir), days: cfg.Logs.Days, store: s.store, log: log.With().Str("part", "logs").Logger()}
+	s.jobs.ended = s.old.ended
 	if s.jobs.release, err = openReleases(cfg, s.store, s.jobs.Runner, log); err != nil {
 		return err
 	}
@@ -172,6 +176,10 @@ func (s *Server) Run(ctx context.Context) error {
 	})
 	group.Go(func() error {
 		s.kept.run(ctx)
+		return nil
+	})
+	group.Go(func() error {
+		s.old.run(ctx)
 		return nil
 	})
 	group.Go(func() error {

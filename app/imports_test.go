@@ -37,6 +37,7 @@ var arrows = []struct {
 	{"configs/internal/value", nil, "reading sizes, image names and words nearly right is a leaf"},
 	{"store", []string{"checks"}, "the store keeps the domain's values"},
 	{"store/storetest", []string{"checks", "store"}, "the suite knows the store's records, and no implementation's insides"},
+	{"store/logs", nil, "how old logs are kept is a leaf: whose they are is known by who asks"},
 	{"store/blob", []string{"checks"}, "files under keys are an edge of their own: what they are for is known by who puts them"},
 	{"store/blob/blobtest", []string{"checks", "store/blob"}, "the suite knows the contract, and no implementation's insides"},
 	{"runner", []string{"checks", "checks/annotate", "runner/redact"}, "the runner carries out the domain's jobs, and keeps secrets out of their logs"},
@@ -56,7 +57,7 @@ var arrows = []struct {
 	{"app/slack/slacktest", nil, "the stand-in for Slack shares no code with what is tested against it"},
 	{"app/minihub", nil, "the stand-in for GitHub shares no code with what is tested against it"},
 	{"app/minihub/minihubtest", []string{"app/minihub"}, "a helper of tests"},
-	{"app", []string{"checks/...", "configs/...", "store", "store/blob", "runner/...", "app/webhook", "app/github", "app/slack", "app/web"}, "app is the composition root: the one place that sees all parts"},
+	{"app", []string{"checks/...", "configs/...", "store", "store/blob", "store/logs", "runner/...", "app/webhook", "app/github", "app/slack", "app/web"}, "app is the composition root: the one place that sees all parts"},
 	{"app/loktar", []string{"app", "app/demo", "configs/...", "checks", "checks/graph"}, "the command line starts what app composed, and speaks of it in the domain's terms"},
 	{"app/demo", []string{"app", "app/minihub", "configs"}, "the demo is the real server beside the stand-in"},
 }

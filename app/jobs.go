@@ -26,6 +26,7 @@ type jobs struct {
 	caches  *caches.Store
 	release *releases
 	logDir  string
+	ended   func(run string) // of a job whose attempt ended; nil: nobody asks
 	log     zerolog.Logger
 
 	mu     sync.Mutex
@@ -154,6 +155,9 @@ func (j *jobs) await(ctx context.Context) bool {
 // What an earlier process left waits for it: only then it can be told whether
 // it goes on.
 func (j *jobs) Run(ctx context.Context, run checks.Run, job checks.Job) (checks.Result, error) {
+	if j.ended != nil {
+		defer j.ended(run.ID)
+	}
 	if j.Left(job) {
 		defer j.Abandon(job)
 		if !j.await(ctx) {

@@ -46,6 +46,7 @@ type Config struct {
 	Artifacts Artifacts
 	// Caches bounds what is kept between packages' runs.
 	Caches Caches
+	Logs   Logs
 	Log    Log
 
 	derivedURL bool // PublicURL is the default
@@ -118,6 +119,11 @@ type Artifacts struct {
 type Caches struct {
 	Days    int  // after the last use
 	MaxSize Size // of all together
+}
+
+// Logs is how long the logs of jobs are kept.
+type Logs struct {
+	Days int // after the run's end
 }
 
 // Log says what is logged and how.

@@ -70,6 +70,7 @@ var keys = []key{
 	{name: "artifacts.max_size", fallback: always("2GiB"), set: setMaxSize},
 	{name: "caches.keep", fallback: always("14"), set: setCachesKeep},
 	{name: "caches.max_size", fallback: always("20GiB"), set: setCachesMaxSize},
+	{name: "logs.keep", fallback: always("30"), set: setLogsKeep},
 	{name: "log.level", fallback: always("info"), set: setLevel},
 	{name: "log.format", fallback: always("auto"), set: setFormat},
 }

@@ -218,6 +218,8 @@ func setKeep(c *Config, v string) error { return setDays(&c.Artifacts.Days, v) }
 
 func setCachesKeep(c *Config, v string) error { return setDays(&c.Caches.Days, v) }
 
+func setLogsKeep(c *Config, v string) error { return setDays(&c.Logs.Days, v) }
+
 func setDays(to *int, v string) error {
 	n, err := strconv.Atoi(v)
 	if err != nil || n < 1 || n > 3650 {

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
@@ -133,6 +134,7 @@ type jobView struct {
 	Links  links
 	Live   bool
 	HasLog bool
+	NoLog  string // why there is none
 	// HasFiles: what the job left can be had.
 	HasFiles bool
 	From     string // the mark from which the script goes on
@@ -166,6 +168,7 @@ func (s *server) job(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v := jobView{page: s.page(r, ""), Run: run, Job: job, Now: stateOf(job), Links: s.links(run), Live: job.State != checks.StateDone, HasFiles: s.FileURL != nil}
+	v.NoLog = s.noLog(run, job)
 	v.Title = v.Now.Label + " · " + id.Package + " · " + subject(run)
 	if job.State == checks.StateRunning {
 		v.Now.Took = since(job.Started, time.Now())
@@ -215,6 +218,14 @@ func (s *server) job(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_, _ = out.Write(foot) // a reader that is gone
+}
+
+// noLog says why a job that is done has no log.
+func (s *server) noLog(run checks.Run, job checks.Job) string {
+	if !job.Started.IsZero() && s.LogDays > 0 && run.Done() && time.Since(run.Finished) > time.Duration(s.LogDays)*24*time.Hour {
+		return fmt.Sprintf("The log was removed: logs are kept for %d days after the end of a run.", s.LogDays)
+	}
+	return "There is no log: the job never ran, or its log was removed since."
 }
 
 // writeLog writes the rows of src, and returns the mark behind the last line

@@ -79,6 +79,18 @@ func TestJobPageOfAJobThatNeverRan(t *testing.T) {
 	}
 }
 
+func TestJobPageWithoutItsLog(t *testing.T) {
+	s := newSite(t, func(o *web.Options) { o.LogDays = 30 })
+	s.store.finish("awesome_lib", checks.Result{Outcome: checks.OutcomePassed})
+	for days, want := range map[int]string{1: "or its log was removed since", 31: "The log was removed: logs are kept for 30 days after the end of a run."} {
+		r := s.store.runs[runID]
+		r.Finished = time.Now().AddDate(0, 0, -days)
+		s.store.runs[runID] = r
+		_, body := s.get(jobPath)
+		contains(t, body, want)
+	}
+}
+
 func TestJobPage(t *testing.T) {
 	s := newSite(t)
 	_, body := s.get(jobPath)

@@ -35,6 +35,9 @@ type Options struct {
 	// Logs opens the logs of jobs; nil means the files LogDir/RUN/PACKAGE.log.
 	Logs   Logs
 	LogDir string
+	// LogDays is for how many days after a run's end its logs are kept; 0 means
+	// that it is not told.
+	LogDays int
 	// GitHubURL is where pull requests are, as https://github.com; empty
 	// means no links to them.
 	GitHubURL string
