@@ -209,12 +209,13 @@ func (r *localRun) complete(a *LocalAnswer) error {
 // run has the engine carry out what was asked for.
 func (r *localRun) run(ctx context.Context, a *LocalAnswer) ([]checks.Job, error) {
 	change, everything := a.Change, a.Change.Unbounded
-	if r.All {
-		change.Files, change.Unbounded = nil, "all was asked for"
-	}
 	ev := checks.Event{Delivery: "local", Kind: checks.EventLocal, Name: "local", Received: time.Now(), Repo: localRepo, HeadSHA: change.HeadSHA}
-	if len(r.Packages) > 0 {
-		ev.Packages, everything = r.Packages, ""
+	ev.Packages = r.Packages
+	if r.All {
+		ev.Packages = []string{} // nil would mean those that are affected
+		for i := range change.Manifest.Packages {
+			ev.Packages = append(ev.Packages, change.Manifest.Packages[i].Name)
+		}
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)

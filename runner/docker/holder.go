@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -139,9 +140,11 @@ func (s *Sandbox) removeHolders(ctx context.Context) {
 	idle := append(s.idle[false], s.idle[true]...)
 	clear(s.idle)
 	s.mu.Unlock()
+	var all sync.WaitGroup
 	for _, h := range idle {
-		s.removeHolder(ctx, h)
+		all.Go(func() { s.removeHolder(ctx, h) })
 	}
+	all.Wait()
 }
 
 func (s *Sandbox) removeHolder(ctx context.Context, h *holder) {
