@@ -98,8 +98,16 @@ func recorded(kept *store.Store, run, image string) string {
 		return ""
 	}
 	for _, job := range all {
-		if job.CarriedFrom == "" && job.Package.Image == image && job.Result.Image != "" {
+		if job.CarriedFrom != "" {
+			continue
+		}
+		if job.Package.Image == image && job.Result.Image != "" {
 			return job.Result.Image
+		}
+		for name, digest := range job.Result.Services {
+			if job.Package.Services[name].Image == image {
+				return digest
+			}
 		}
 	}
 	return ""

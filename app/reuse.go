@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/dudesons/loktar/checks"
 	"github.com/dudesons/loktar/checks/keys"
@@ -20,15 +22,15 @@ type prover struct {
 }
 
 // prove fills in ch.Keys, ch.Proofs and ch.OtherImage. all are the keys of the
-// packages in the tree to test. A proof counts only while the image is the one
-// that the package passed in. An engine that does not answer is no reason for
+// packages in the tree to test. A proof counts only while the images are those
+// that the package passed in and beside. An engine that does not answer is no reason for
 // the plan to wait: then nothing is reused.
 func (p *prover) prove(ctx context.Context, ev checks.Event, ch *checks.Change, all map[string]string) error {
-	ch.Keys, ch.Proofs, ch.OtherImage = map[string]string{}, map[string]checks.Proof{}, map[string]bool{}
-	images, want := map[string]string{}, map[string]string{}
+	ch.Keys, ch.Proofs, ch.OtherImage = map[string]string{}, map[string]checks.Proof{}, map[string]string{}
+	packages, want := map[string]checks.Package{}, map[string]string{}
 	for _, pkg := range ch.Manifest.Packages {
 		if plan.Reusable(pkg) && all[pkg.Name] != "" {
-			ch.Keys[pkg.Name], images[pkg.Name] = limited(all[pkg.Name], pkg), pkg.Image
+			ch.Keys[pkg.Name], packages[pkg.Name] = limited(all[pkg.Name], pkg), pkg
 			want[pkg.Name] = ch.Keys[pkg.Name]
 		}
 	}
@@ -51,18 +53,41 @@ func (p *prover) prove(ctx context.Context, ev checks.Event, ch *checks.Change, 
 			return fmt.Errorf("read what passed before: %w", err)
 		}
 		for name, proof := range found {
-			switch now := digest(images[name]); now {
-			case "":
-			case proof.Image:
+			switch same, other, known := sameImages(packages[name], proof, digest); {
+			case !known:
+			case same:
 				ch.Proofs[name] = proof
 				delete(want, name)
 				delete(ch.OtherImage, name)
 			default:
-				ch.OtherImage[name] = true
+				ch.OtherImage[name] = other
 			}
 		}
 	}
 	return ctx.Err()
+}
+
+// sameImages reports whether p would run in the images now that it passed in,
+// its services too. When it would not, other is an image that is another one
+// since. known is false where that cannot be told now.
+func sameImages(p checks.Package, proof checks.Proof, digest func(image string) string) (same bool, other string, known bool) {
+	now := digest(p.Image)
+	if now == "" {
+		return false, "", false
+	}
+	services := make(map[string]string, len(p.Services))
+	var names []string
+	for name, s := range p.Services {
+		if services[name] = digest(s.Image); services[name] == "" {
+			return false, "", false
+		}
+		names = append(names, s.Image)
+	}
+	if now != proof.Image {
+		return false, p.Image, true
+	}
+	slices.Sort(names)
+	return checks.ServiceImages(services) == proof.Services, strings.Join(slices.Compact(names), " or "), true
 }
 
 // limited is the key of a package's test: what the package is made of, and the

@@ -51,11 +51,44 @@ func TestProve(t *testing.T) {
 	if len(ch.Proofs) != 2 || ch.Proofs["lib"].Run != "pull" || ch.Proofs["web"].Image != "sha256:web" {
 		t.Errorf("proofs %+v", ch.Proofs)
 	}
-	if !maps.Equal(ch.OtherImage, map[string]bool{"api": true}) {
+	if !maps.Equal(ch.OtherImage, map[string]string{"api": ""}) {
 		t.Errorf("in another image %v", ch.OtherImage)
 	}
 	if len(ch.Keys) != 6 || ch.Keys["never"] != "" {
 		t.Errorf("keys %v", ch.Keys)
+	}
+}
+
+// TestProveWithServices: what passed beside some image of a service says
+// nothing of it beside another.
+func TestProveWithServices(t *testing.T) {
+	digests := map[string]string{"": "sha256:i", "db:1": "sha256:db", "cache:1": "sha256:cache"}
+	passed := checks.ServiceImages(map[string]string{"db": "sha256:db", "cache": "sha256:cache"})
+	p := prover{
+		proofs: func(int64, []checks.Scope, map[string]string) (map[string]checks.Proof, error) {
+			return map[string]checks.Proof{"lib": {Image: "sha256:i", Services: passed}}, nil
+		},
+		digest: func(_ context.Context, image string) (string, error) { return digests[image], nil },
+	}
+	for _, c := range []struct {
+		image, digest string // of the service
+		want          bool
+		other         string
+	}{
+		{"db:1", "sha256:db", true, ""},
+		{"db:1", "sha256:moved", false, "cache:1 or db:1"},
+		{"db:1", "", false, "none"},
+	} {
+		digests["db:1"] = c.digest
+		lib := checks.Package{Name: "lib", Reuse: true, Services: map[string]checks.Service{"db": {Image: c.image}, "cache": {Image: "cache:1"}}}
+		ch := checks.Change{Manifest: &checks.Manifest{Packages: []checks.Package{lib}}}
+		if err := p.prove(t.Context(), checks.Event{}, &ch, map[string]string{"lib": "k"}); err != nil {
+			t.Fatal(err)
+		}
+		other, told := ch.OtherImage["lib"]
+		if _, ok := ch.Proofs["lib"]; ok != c.want || told != (c.other != "" && c.other != "none") || told && other != c.other {
+			t.Errorf("%+v: proofs %v, other images %v", c, ch.Proofs, ch.OtherImage)
+		}
 	}
 }
 

@@ -53,8 +53,9 @@ type Change struct {
 	Keys   map[string]string
 	Proofs map[string]Proof
 	// OtherImage are those that passed before at the same key, but not in the
-	// image that they would run in now.
-	OtherImage map[string]bool
+	// image that they would run in now, or beside other services: each with the
+	// name of the image that is another one since, "" for the server's.
+	OtherImage map[string]string
 	// Policy is what the operator wants of the repository.
 	Policy Policy
 	// Overtaken is the head that the pull request has at GitHub, where that is

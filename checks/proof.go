@@ -1,6 +1,11 @@
 package checks
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -12,10 +17,25 @@ type Proof struct {
 	// that its steps ran in.
 	Key   string `json:"key"`
 	Image string `json:"image"`
+	// Services is what ServiceImages made of the images of its services.
+	Services string `json:"services,omitempty"`
 	// Run is the run that it passed in, Commit that run's head.
 	Run    string    `json:"run"`
 	Commit string    `json:"commit"`
 	Passed time.Time `json:"passed"`
+}
+
+// ServiceImages is one digest for those of the images of services, by the
+// services' names; it is empty for none.
+func ServiceImages(digests map[string]string) string {
+	if len(digests) == 0 {
+		return ""
+	}
+	h := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(digests)) {
+		fmt.Fprintf(h, "%q %q\n", name, digests[name])
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // ProofTime is how long a proof counts: what a package does without declaring

@@ -8,8 +8,11 @@ func proven(run *checks.Run, j *checks.Job) []checks.ScopedProof {
 	if j.Result.Outcome != checks.OutcomePassed || j.Result.Reused != nil || j.Result.Cause == checks.CauseFlaky || j.Key == "" || j.Result.Image == "" || j.Release != nil {
 		return nil
 	}
+	if len(j.Result.Services) != len(j.Package.Services) {
+		return nil // what they ran is not known
+	}
 	return scoped(run, j, checks.Proof{
-		Key: j.Key, Image: j.Result.Image, Run: run.ID, Commit: run.HeadSHA, Passed: j.Finished,
+		Key: j.Key, Image: j.Result.Image, Services: checks.ServiceImages(j.Result.Services), Run: run.ID, Commit: run.HeadSHA, Passed: j.Finished,
 	}, checks.WriteScopes(run))
 }
 

@@ -27,8 +27,8 @@ func reuse(p *checks.Plan, ev checks.Event, ch checks.Change) {
 		j.Key = ch.Keys[j.Package.Name]
 		if proof, ok := ch.Proofs[j.Package.Name]; ok && !fresh && j.Key != "" && proof.Key == j.Key {
 			j.Result = &checks.Result{Outcome: checks.OutcomePassed, Image: proof.Image, Reused: &proof}
-		} else if ch.OtherImage[j.Package.Name] && !fresh {
-			moved[j.Package.Image] = append(moved[j.Package.Image], j.Package.Name)
+		} else if image, ok := ch.OtherImage[j.Package.Name]; ok && !fresh {
+			moved[image] = append(moved[image], j.Package.Name)
 		}
 	}
 	for i, image := range slices.Sorted(maps.Keys(moved)) {

@@ -103,7 +103,7 @@ func TestReuseInAnotherImage(t *testing.T) {
 	ch := change(m, "lib/x", "doc/x", "never/x")
 	ch.Keys = map[string]string{"lib": "k1", "api": "k2", "doc": "k3"}
 	ch.Proofs = map[string]checks.Proof{"doc": {Key: "k3", Image: "i"}}
-	ch.OtherImage = map[string]bool{"lib": true, "api": true, "never": true, "unaffected": true}
+	ch.OtherImage = map[string]string{"lib": "", "api": "img:1", "never": "", "unaffected": ""}
 	ev := checks.Event{Kind: checks.EventPullRequest, HeadSHA: "abc", PullRequest: &checks.PullRequest{
 		Number: 1, Head: checks.Ref{Repo: checks.Repo{ID: 1}}, Base: checks.Ref{Branch: "main", Repo: checks.Repo{ID: 1}},
 	}}
