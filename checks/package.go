@@ -73,6 +73,10 @@ type Service struct {
 	Ready string `json:"ready,omitempty"`
 }
 
+// ServiceLogName is what stands in the place of a package's name where the log
+// of one of its services is meant. No package has such a name.
+func ServiceLogName(pkg, service string) string { return pkg + "+" + service }
+
 // Resources are the limits of a package's container. Zero means the server's.
 type Resources struct {
 	CPUs   float64 `json:"cpus,omitempty"`

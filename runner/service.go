@@ -45,12 +45,8 @@ func servicesOf(p checks.Package) (list []Service) {
 // ServiceLogPath is the file beneath dir that holds the log of a service of a
 // job: of the same form as the job's own, and beside it.
 func ServiceLogPath(dir string, id checks.JobID, service string) (string, error) {
-	return LogPath(dir, checks.JobID{Run: id.Run, Package: ServiceLogName(id.Package, service)})
+	return LogPath(dir, checks.JobID{Run: id.Run, Package: checks.ServiceLogName(id.Package, service)})
 }
-
-// ServiceLogName is what stands in the place of a package's name where its
-// service's log is meant. No package has such a name.
-func ServiceLogName(pkg, service string) string { return pkg + "+" + service }
 
 // serviceLogs opens the logs of t's services, until done is called. One that
 // cannot be kept keeps no job from running: log says so.

@@ -135,6 +135,8 @@ type jobView struct {
 	Live   bool
 	HasLog bool
 	NoLog  string // why there is none
+	// Services ran beside the steps.
+	Services []serviceRow
 	// HasFiles: what the job left can be had.
 	HasFiles bool
 	From     string // the mark from which the script goes on
@@ -167,7 +169,7 @@ func (s *server) job(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	v := jobView{page: s.page(r, ""), Run: run, Job: job, Now: stateOf(job), Links: s.links(run), Live: job.State != checks.StateDone, HasFiles: s.FileURL != nil}
+	v := jobView{page: s.page(r, ""), Run: run, Job: job, Now: stateOf(job), Links: s.links(run), Live: job.State != checks.StateDone, HasFiles: s.FileURL != nil, Services: s.services(job)}
 	v.NoLog = s.noLog(run, job)
 	v.Title = v.Now.Label + " · " + id.Package + " · " + subject(run)
 	if job.State == checks.StateRunning {

@@ -41,6 +41,12 @@ func (s *server) raw(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer f.Close()
+	serveLog(w, r, f, id, "")
+}
+
+// serveLog answers with f, a log of the job id; what says which, for its name
+// in a folder.
+func serveLog(w http.ResponseWriter, r *http.Request, f io.ReadSeeker, id checks.JobID, what string) {
 	var changed time.Time
 	if st, ok := f.(interface{ Stat() (fs.FileInfo, error) }); ok {
 		if info, err := st.Stat(); err == nil {
@@ -51,10 +57,10 @@ func (s *server) raw(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Query().Has("download") {
 		how = "attachment"
 	}
-	name := id.Run + "-" + strings.ReplaceAll(id.Package, " / ", "-") + ".log"
+	name := id.Run + "-" + strings.ReplaceAll(id.Package, " / ", "-") + what + ".log"
 	h := w.Header()
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("Content-Disposition", how+`; filename="`+name+`"`)
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox; frame-ancestors 'none'")
-	http.ServeContent(w, r, name, changed, io.ReadSeeker(f))
+	http.ServeContent(w, r, name, changed, f)
 }

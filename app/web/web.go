@@ -87,6 +87,7 @@ func New(o Options) http.Handler {
 	mux.HandleFunc("GET /runs/{run}", s.run)
 	mux.HandleFunc("GET /runs/{run}/{pkg}", s.job)
 	mux.HandleFunc("GET /runs/{run}/{pkg}/log", s.raw)
+	mux.HandleFunc("GET /runs/{run}/{pkg}/services/{service}/log", s.serviceLog)
 	mux.HandleFunc("GET /runs/{run}/{pkg}/events", s.events)
 	mux.HandleFunc("GET /runs/{run}/{pkg}/files/{name...}", s.file)
 	mux.HandleFunc("GET /assets/{file}", s.asset)
