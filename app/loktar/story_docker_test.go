@@ -10,6 +10,7 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/volume"
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -70,6 +71,11 @@ func (w *world) clean(ts *testscript.TestScript, _ bool, _ []string) {
 			ts.Check(err)
 			for _, v := range vols.Volumes {
 				left = append(left, v.Name)
+			}
+			nets, err := w.engine.NetworkList(w.t.Context(), network.ListOptions{Filters: filters.NewArgs(filters.Arg("label", "loktar.run="+id))})
+			ts.Check(err)
+			for _, n := range nets {
+				left = append(left, n.Name)
 			}
 		}
 		entries, err := os.ReadDir(filepath.Join(w.work, ".data", "work"))

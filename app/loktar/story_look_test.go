@@ -168,8 +168,12 @@ func (w *world) get(ts *testscript.TestScript, neg bool, args []string) {
 	path := args[0]
 	if name, ok := strings.CutPrefix(path, "@"); ok {
 		name, log := strings.CutSuffix(name, "/log")
+		name, service, ofService := strings.Cut(name, "/services/")
 		c := w.find(name, "completed")
 		path = strings.TrimPrefix(c.DetailsURL, w.url)
+		if ofService {
+			path += "/services/" + service
+		}
 		if log {
 			path += "/log"
 		}

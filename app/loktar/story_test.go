@@ -131,6 +131,7 @@ func (w *world) setup(env *testscript.Env) error {
 		"LOKTAR_GITHUB_PRIVATE_KEY_FILE": w.hub.KeyFile(),
 		"LOKTAR_GITHUB_WEBHOOK_SECRET":   secret,
 		"LOKTAR_RUNNER_IMAGE":            w.image,
+		"SERVICE":                        dockertest.Service(w.t),
 		"LOKTAR_RUNNER_SLOTS":            "2",
 		"PATH":                           env.Getenv("PATH"),
 		"GIT_CONFIG_NOSYSTEM":            "1",

@@ -19,6 +19,14 @@ func TestConformance(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return s
+		return serving{s, dockertest.Service(t)}
 	})
 }
+
+// serving is a sandbox that knows of an image for services.
+type serving struct {
+	*docker.Sandbox
+	image string
+}
+
+func (s serving) ServiceImage() string { return s.image }

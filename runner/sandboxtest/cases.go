@@ -217,6 +217,11 @@ of lines" ] && echo right`)
 		}
 	}},
 	{"hands over artifacts", artifacts},
+	{"reaches services", reachesServices},
+	{"runs nothing without its services", needsServices},
+	{"tells of services that died", tellsOfServicesThatDied},
+	{"keeps services apart", keepsServicesApart},
+	{"stops while services start", stopsWhileServicesStart},
 	{"hands over the folder", func(b *bed) {
 		task := b.task("echo made > made; rm file")
 		var seen []string

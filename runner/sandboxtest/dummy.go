@@ -24,7 +24,7 @@ import (
 
 // Dummy is a runner.Sandbox for tests that need no engine: plain processes of
 // this machine on a copy of the tree, with the rights of the test. It confines
-// nothing, knows no images and lays no .git folder over the tree.
+// nothing, knows no images, has no services and lays no .git folder over the tree.
 type Dummy struct {
 	// Grace is how long what is told to stop may take, and the clean lines
 	// then; 0 means 2 s.
@@ -55,6 +55,9 @@ type dummyJob struct {
 func (d *Dummy) Run(ctx context.Context, t runner.Task, out runner.Output) (exit runner.Exit, err error) {
 	if ctx.Err() != nil {
 		return exit, ctx.Err()
+	}
+	if len(t.Services) > 0 {
+		return exit, checks.Errorf(checks.KindConfig, nil, "Plain processes have no services.")
 	}
 	grace := d.Grace
 	if grace <= 0 {
