@@ -27,9 +27,6 @@ import (
 	"github.com/dudesons/loktar/store/logs"
 )
 
-// drain is how long running jobs may go on after the server was told to stop.
-const drain = 10 * time.Second
-
 // Server is a whole Loktar. Make it with New, then call Run once.
 type Server struct {
 	cfg      configs.Config
@@ -120,7 +117,7 @@ func (s *Server) open(ctx context.Context, version string) (err error) {
 	policy := policies(cfg)
 	s.engine = engine.New(engine.Options{
 		Store: s.store, Source: &changes{source: s.source, hub: hub, policy: policy, releases: s.jobs.release, prover: &prover{s.store.Proofs, s.jobs.sandbox.Digest}, inferrer: inferrer}, Runner: s.jobs,
-		Slots: cfg.Runner.Slots, Drain: drain, Policy: policy, Forget: s.forget,
+		Slots: cfg.Runner.Slots, Drain: cfg.Runner.Drain, Policy: policy, Forget: s.forget,
 		Report: func() { s.report.Wake(); s.replies.Wake() }, Log: log.With().Str("part", "engine").Logger(),
 	})
 	s.missed = &missed{

@@ -7,6 +7,7 @@ import (
 	_ "embed"
 	"net"
 	"net/url"
+	"time"
 
 	units "github.com/docker/go-units"
 )
@@ -80,6 +81,8 @@ func (g GitHub) PrivateKey() *rsa.PrivateKey { return g.key }
 // Runner says how many jobs run at once and what each may use.
 type Runner struct {
 	Slots int
+	// Drain is how long running jobs may go on once the server is to stop.
+	Drain time.Duration
 	// Image is where the steps of a package run that names none.
 	Image  string
 	Memory Size

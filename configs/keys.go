@@ -50,6 +50,7 @@ var keys = []key{
 	{name: "git.max_size", fallback: always("100GiB"), set: setGitMaxSize},
 	{name: "git.min_free", fallback: always("1GiB"), set: setGitMinFree},
 	{name: "runner.slots", fallback: cpus, set: setSlots},
+	{name: "runner.drain", fallback: always("10s"), set: setDrain},
 	{name: "runner.image", fallback: always("loktar/base"), set: setImage},
 	{name: "runner.memory", fallback: always("4GiB"), set: setMemory},
 	{name: "runner.cpus", fallback: cpus, set: setCPUs},

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -65,7 +66,7 @@ func TestDefaults(t *testing.T) {
 	}
 	want := []any{
 		"127.0.0.1:8080", "http://127.0.0.1:8080", "/var/lib/loktar", "https://github.com", int64(7),
-		Runner{Slots: runtime.NumCPU(), Image: "loktar/base", Memory: 4 << 30, CPUs: float64(runtime.NumCPU()), PIDs: 4096,
+		Runner{Slots: runtime.NumCPU(), Drain: 10 * time.Second, Image: "loktar/base", Memory: 4 << 30, CPUs: float64(runtime.NumCPU()), PIDs: 4096,
 			Workspace: 10 << 30, Log: 256 << 20, Pull: "missing", Firewall: "auto"},
 		Log{Level: "info", Format: "auto"},
 		"https://api.github.com", "https://github.com/acme/pets.git",

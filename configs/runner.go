@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	units "github.com/docker/go-units"
 )
@@ -18,6 +19,18 @@ var (
 
 // leastBound is the least that a package is let write or print, in bytes.
 const leastBound = 1 << 20
+
+// maxDrain is the longest time that a stop may take for its jobs.
+const maxDrain = 24 * time.Hour
+
+func setDrain(c *Config, v string) error {
+	d, err := time.ParseDuration(v)
+	if err != nil || d < 0 || d > maxDrain {
+		return errors.New("is not a time from 0s to 24h; write for example 10s or 5m")
+	}
+	c.Runner.Drain = d
+	return nil
+}
 
 func setWorkspace(c *Config, v string) error { return setBound(&c.Runner.Workspace, v, "10GiB") }
 

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -11,6 +12,7 @@ import (
 func TestRunner(t *testing.T) {
 	file := write(t, "loktar.yml", `
 runner:
+  drain: 1m30s
   workspace: 512MiB
   images: [golang, "registry.example.com/ci/*"]
   reach: [10.1.2.3, 10.2.3.4/16]
@@ -22,7 +24,7 @@ registries:
 	t.Setenv("HUB_PASSWORD", "hush")
 	c := load(t, file, enough(t, "LOKTAR_RUNNER_FIREWALL=off", "LOKTAR_RUNNER_LOG=1MiB", "HUB_PASSWORD=hush"))
 	want := Runner{
-		Slots: c.Runner.Slots, Image: "loktar/base", Memory: 4 << 30, CPUs: c.Runner.CPUs, PIDs: 4096, Workspace: 512 << 20, Log: 1 << 20,
+		Slots: c.Runner.Slots, Drain: 90 * time.Second, Image: "loktar/base", Memory: 4 << 30, CPUs: c.Runner.CPUs, PIDs: 4096, Workspace: 512 << 20, Log: 1 << 20,
 		Images: []string{"golang", "registry.example.com/ci/*"}, Pull: "always", Firewall: "off", Reach: []string{"10.1.2.3", "10.2.3.4/16"},
 	}
 	if diff := cmp.Diff(want, c.Runner); diff != "" {
@@ -45,6 +47,8 @@ registries:
 func TestRunnerProblems(t *testing.T) {
 	for text, want := range map[string]string{
 		"runner: {workspace: 10}":                                                "is less than 1MiB",
+		"runner: {drain: -1s}":                                                   "is not a time from 0s to 24h",
+		"runner: {drain: 10}":                                                    "is not a time from 0s to 24h",
 		"runner: {pull: sometimes}":                                              "is not a word for when images are pulled",
 		"runner: {firewall: on}":                                                 "is not a word for the firewall",
 		"runner: {images: [\"Not an image\"]}":                                   "is not a pattern of images",
