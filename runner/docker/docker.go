@@ -174,8 +174,9 @@ type machine struct {
 	id       string // the engine's own
 	cpus     int
 	memory   int64
-	volatile bool // overlays need not be synced to disk (Linux 5.10)
-	caches   bool // overlays can be told to leave no marks (Linux 4.19)
+	root     string // where the engine keeps its containers
+	volatile bool   // overlays need not be synced to disk (Linux 5.10)
+	caches   bool   // overlays can be told to leave no marks (Linux 4.19)
 }
 
 // New makes a Sandbox, which logs to ctx's logger where a call brings none. It
@@ -295,7 +296,10 @@ func (s *Sandbox) look(ctx context.Context) (machine, error) {
 			"The Docker engine ignores limits on memory and processes (it has no cgroup driver). Use an engine that runs as root, or give the rootless one systemd and cgroup v2.")
 	}
 	s.firewall.announce(ctx)
-	s.machine = &machine{id: info.ID, cpus: info.NCPU, memory: info.MemTotal, volatile: atLeast(info.KernelVersion, 5, 10), caches: atLeast(info.KernelVersion, 4, 19)}
+	s.machine = &machine{
+		id: info.ID, cpus: info.NCPU, memory: info.MemTotal, root: info.DockerRootDir,
+		volatile: atLeast(info.KernelVersion, 5, 10), caches: atLeast(info.KernelVersion, 4, 19),
+	}
 	return *s.machine, nil
 }
 

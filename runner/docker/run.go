@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -47,8 +48,10 @@ type job struct {
 	filled  bool   // the copy was made
 	brief   bool   // watch.brief
 	stays   bool   // its container could not be removed
-	part    string // see container
-	record  jobRecord
+	// diskFull: see noteRoom.
+	diskFull atomic.Bool
+	part     string // see container
+	record   jobRecord
 
 	services []*service
 	witness  *holder       // see wentDown; of a job that joins no holder's network
@@ -369,6 +372,9 @@ func (s *Sandbox) account(ctx context.Context, w *watch, code int) (exit runner.
 		if err := s.wentDown(ctx, cmp.Or(w.job.holder, w.job.witness)); err != nil {
 			return exit, err
 		}
+	}
+	if s.noteRoom(w.job); w.job.diskFull.Load() && !w.cancelled && w.exceeded == "" && (code != 0 || w.timedOut) {
+		return exit, errDiskFull()
 	}
 	died := s.died(ctx, &w.job.side)
 	if died != "" && code == 0 && !w.stopping() {

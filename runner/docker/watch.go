@@ -85,6 +85,7 @@ func (w *watch) untilEnd(ctx, life context.Context, ended <-chan container.WaitR
 			w.killLines(life)
 			last = time.After(o.StoppedCleanTime)
 		case <-cleaning:
+			w.sandbox.noteRoom(w.job) // before they make room
 			cleaning, limit, hard = nil, nil, nil
 			last = time.After(o.CleanTime)
 			if w.stopping() || w.brief {
