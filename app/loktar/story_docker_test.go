@@ -10,9 +10,9 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
-	"github.com/docker/docker/api/types/network"
-	"github.com/docker/docker/api/types/volume"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/dudesons/loktar/runner/docker/dockertest"
 )
 
 // running N: wait until exactly N of this story's containers run.
@@ -56,7 +56,8 @@ func (w *world) containers(ts *testscript.TestScript) []string {
 	return out
 }
 
-// clean: no container, volume or workspace of this story is left.
+// clean: no container, volume, network, mount, workspace or temporary file of
+// this story is left.
 func (w *world) clean(ts *testscript.TestScript, _ bool, _ []string) {
 	var left []string
 	defer func() {
@@ -65,23 +66,12 @@ func (w *world) clean(ts *testscript.TestScript, _ bool, _ []string) {
 		}
 	}()
 	w.until(ts, "everything to be removed", func() bool {
-		left = w.containers(ts)
-		for _, id := range w.runs() {
-			vols, err := w.engine.VolumeList(w.t.Context(), volume.ListOptions{Filters: filters.NewArgs(filters.Arg("label", "loktar.run="+id))})
+		left = nil
+		// Of files it is looked for also where there was no run.
+		for _, id := range append(w.runs(), "none") {
+			more, err := dockertest.Left(w.t.Context(), w.engine, "loktar.run="+id, filepath.Join(w.work, ".data"))
 			ts.Check(err)
-			for _, v := range vols.Volumes {
-				left = append(left, v.Name)
-			}
-			nets, err := w.engine.NetworkList(w.t.Context(), network.ListOptions{Filters: filters.NewArgs(filters.Arg("label", "loktar.run="+id))})
-			ts.Check(err)
-			for _, n := range nets {
-				left = append(left, n.Name)
-			}
-		}
-		entries, err := os.ReadDir(filepath.Join(w.work, ".data", "work"))
-		ts.Check(err)
-		for _, e := range entries {
-			left = append(left, e.Name())
+			left = append(left, more...)
 		}
 		return len(left) == 0
 	})
