@@ -41,8 +41,10 @@ func StartDaemon(t testing.TB, dir string) *Daemon {
 	if os.Geteuid() != 0 {
 		t.Skip("to start an engine takes root")
 	}
-	if _, err := exec.LookPath("dockerd"); err != nil {
-		t.Skip("there is no dockerd here")
+	for _, name := range []string{"dockerd", "unshare"} {
+		if _, err := exec.LookPath(name); err != nil {
+			t.Skipf("there is no %s here", name)
+		}
 	}
 	// A socket's path is short.
 	run, err := os.MkdirTemp("", "loktar-dockerd")
@@ -97,7 +99,9 @@ func (d *Daemon) Client() *client.Client { return d.client }
 // Start starts the engine, and waits until it answers.
 func (d *Daemon) Start() {
 	d.t.Helper()
-	d.cmd = exec.Command("dockerd", d.args...)
+	// An engine without a bridge removes docker0, which is that of the machine's
+	// own engine: this one has a network of its own to do so.
+	d.cmd = exec.CommandContext(context.Background(), "unshare", append([]string{"--net", "--", "dockerd"}, d.args...)...)
 	d.cmd.Stdout, d.cmd.Stderr = &d.log, &d.log
 	// Signals to the test are not for the engine, which ends in its own turn.
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
