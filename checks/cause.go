@@ -56,6 +56,8 @@ const (
 	CauseEngineLost Cause = "engine_lost"
 	// CauseMount: the engine cannot mount the job's files.
 	CauseMount Cause = "files_unmountable"
+	// CauseCache: the image has something where a cache is to be.
+	CauseCache Cause = "cache_unmountable"
 	// CauseLog: the job's log could not be written.
 	CauseLog Cause = "log_unwritable"
 	// CauseSecret: a secret that the package names is not to be had.
@@ -122,6 +124,7 @@ var causes = map[Cause]struct {
 	CauseEngine:          {words: "the container engine refused it", kind: KindInternal, passing: true},
 	CauseEngineLost:      {words: "the container engine was lost", kind: KindUnavailable},
 	CauseMount:           {words: "its files could not be mounted", kind: KindConfig},
+	CauseCache:           {words: "a cache cannot be where it is to be", kind: KindConfig, party: Owner},
 	CauseLog:             {words: "its log could not be written", kind: KindConfig, passing: true},
 	CauseSecret:          {words: "a secret is missing", kind: KindConfig},
 	CauseFiles:           {words: "some of its files are not fetched", kind: KindConfig, party: Owner},

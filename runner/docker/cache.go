@@ -11,8 +11,10 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/distribution/reference"
 	"github.com/docker/docker/api/types/mount"
 
+	"github.com/dudesons/loktar/checks"
 	"github.com/dudesons/loktar/runner"
 	"github.com/dudesons/loktar/runner/rmtree"
 )
@@ -134,6 +136,23 @@ func (j *job) isCache(target string) bool {
 		}
 	}
 	return false
+}
+
+// unplaced is the error of a cache that the engine did not mount for what the
+// image has on the way, as a file or a link into /proc. It is nil where err is
+// of something else.
+func (j *job) unplaced(err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, v := range j.task.Caches {
+		at := cacheTarget(v)
+		if strings.Contains(err.Error(), fmt.Sprintf("to rootfs at %q", at)) {
+			return checks.Causef(checks.CauseCache, err, "The cache %s cannot be at `%s` in the image %s, which has something else on the way. Name another folder in %s.",
+				short(v.Place.Key), short(at), reference.FamiliarString(j.ref), checks.ManifestFile)
+		}
+	}
+	return nil
 }
 
 // uppers are the folders to which the job's writes to its overlays go.

@@ -331,6 +331,9 @@ func (s *Sandbox) start(ctx context.Context, j *job, id string) error {
 	if err != nil && (strings.Contains(err.Error(), "exec format error") || strings.Contains(err.Error(), `exec: "/bin/sh"`)) {
 		return s.noShell(ctx, j)
 	}
+	if bad := j.unplaced(err); bad != nil {
+		return bad
+	}
 	s.doubtWay(err)
 	return fault(err, "start container")
 }
