@@ -19,6 +19,7 @@ import (
 	"github.com/dudesons/loktar/configs/manifest"
 	"github.com/dudesons/loktar/configs/manifest/infer"
 	"github.com/dudesons/loktar/runner"
+	"github.com/dudesons/loktar/runner/caches"
 	"github.com/dudesons/loktar/runner/docker"
 	"github.com/dudesons/loktar/runner/source"
 )
@@ -98,7 +99,8 @@ type localRun struct {
 	logs    string // the folder with the repository's logs
 	source  *source.Source
 	sandbox *docker.Sandbox
-	ready   chan error // of the sandbox, once
+	caches  *caches.Store // nil where no package has some
+	ready   chan error    // of the sandbox, once
 	left    int
 	objects string // of the repository
 	gitDir  string
@@ -245,7 +247,7 @@ func (r *localRun) run(ctx context.Context, a *LocalAnswer) ([]checks.Job, error
 	jobsOf := &localJobs{localRun: r, stop: stop}
 	jobsOf.jobs = runner.New(runner.Options{
 		Sandbox: r.sandbox, Workspaces: newWorkspaces(r.source, infer.New()), LogDir: r.logs, Slots: r.Runner.Slots, LogLimit: r.Runner.Log.Bytes(),
-		Secrets: r.secrets,
+		Secrets: r.secrets, Caches: r.openCaches(ctx, change.Manifest.Packages),
 	})
 	// What the engine logs, its Store tells.
 	e := engine.New(engine.Options{Store: mine, Source: oneChange{change}, Runner: jobsOf, Slots: r.Runner.Slots, Log: zerolog.Nop()})
@@ -305,7 +307,7 @@ func (r *localRun) end() error {
 	ready := <-r.ready
 	sandbox := r.sandbox
 	r.sandbox = nil
-	err := sandbox.Close()
+	err := errors.Join(sandbox.Close(), r.closeCaches())
 	if ready == nil && err == nil {
 		err = r.room.quiet()
 	}
