@@ -25,7 +25,7 @@ func (c *localCaches) Lease(ctx context.Context, want runner.CacheWant) (runner.
 	if err != nil {
 		return runner.CacheView{}, err
 	}
-	want.Reads, want.Write = []checks.CacheLevel{checks.CacheOwn}, checks.CacheOwn
+	want.Reads, want.Write = []checks.CacheLevel{checks.CacheLocal}, checks.CacheLocal
 	return c.Store.Lease(ctx, want)
 }
 

@@ -15,6 +15,9 @@ const (
 	// CacheOwn is of all else that people brought about who may write to the
 	// repository: its pull requests, branches, tags and merge groups.
 	CacheOwn CacheLevel = "own"
+	// CacheLocal is of runs on the command line, which share nothing with a
+	// server's.
+	CacheLocal CacheLevel = "local"
 	// forkLevel begins the level of one pull request of a fork; its number
 	// follows.
 	forkLevel = "fork/"
@@ -28,6 +31,8 @@ func (l CacheLevel) Words() string {
 	switch {
 	case l == CacheMain:
 		return "the default branch"
+	case l == CacheLocal:
+		return "an earlier run"
 	case l.Fork():
 		return "this pull request"
 	}

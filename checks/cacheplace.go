@@ -15,11 +15,11 @@ const DefaultHome = "/root"
 
 // CachePlace is a folder of a cache, where a job finds it.
 type CachePlace struct {
-	Key string
+	Key string `json:"key"`
 	// Path is from the root of the repository when Inside, else from that of
 	// the container, with a slash at its start. It is clean.
-	Path   string
-	Inside bool
+	Path   string `json:"path"`
+	Inside bool   `json:"inside,omitempty"`
 }
 
 // CachePlaces are the folders of p's caches, in their order. wrong is a clause
