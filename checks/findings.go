@@ -1,6 +1,10 @@
 package checks
 
-import "time"
+import (
+	"fmt"
+	"strings"
+	"time"
+)
 
 // Findings is what the reports and the log of a job's attempt tell its reader.
 // All texts were made by hostile code: they are valid UTF-8 without control,
@@ -45,6 +49,20 @@ func (c TestCounts) Total() int { return c.Passed + c.Failed + c.Errors + c.Skip
 
 // Red is how many did not pass and were not skipped.
 func (c TestCounts) Red() int { return c.Failed + c.Errors }
+
+// String is the outcomes that there are, in words: "2 failed, 30 passed".
+func (c TestCounts) String() string {
+	var parts []string
+	for _, p := range []struct {
+		n    int
+		what string
+	}{{c.Failed, "failed"}, {c.Errors, "with errors"}, {c.Passed, "passed"}, {c.Skipped, "skipped"}} {
+		if p.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
 
 // FailedTest is a test that did not pass.
 type FailedTest struct {

@@ -35,7 +35,6 @@ var templates = sync.OnceValue(func() *template.Template {
 		"file":       filePath,
 		"groups":     groups,
 		"took":       checks.Took,
-		"testCounts": testCounts,
 		"moreFailed": moreFailed,
 		"https":      https,
 		"utc":        func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },

@@ -36,7 +36,7 @@ func found(cr *checks.CheckRun, run checks.Run, j checks.Job, base string) strin
 
 	var b strings.Builder
 	if f.Tests.Total() > 0 {
-		fmt.Fprintf(&b, "**Tests:** %s\n\n", counts(f.Tests))
+		fmt.Fprintf(&b, "**Tests:** %s\n\n", f.Tests)
 	}
 	for _, t := range f.Failed {
 		where := ""
@@ -85,20 +85,6 @@ func found(cr *checks.CheckRun, run checks.Run, j checks.Job, base string) strin
 		b.WriteString("\n")
 	}
 	return clip(b.String(), maxFound)
-}
-
-// counts are tests by their outcomes.
-func counts(c checks.TestCounts) string {
-	var parts []string
-	for _, p := range []struct {
-		n    int
-		what string
-	}{{c.Failed, "failed"}, {c.Errors, "with errors"}, {c.Passed, "passed"}, {c.Skipped, "skipped"}} {
-		if p.n > 0 {
-			parts = append(parts, digits(p.n)+" "+p.what)
-		}
-	}
-	return strings.Join(parts, ", ")
 }
 
 // digits is n with commas.

@@ -37,7 +37,7 @@ func TestFindings(t *testing.T) {
 	}
 	want := "`make ci` exited with 2.\n\n" +
 		"**Tested:** `abcdef0` merged into `main` at `0123456`\n\n" +
-		"**Tests:** 2 failed, 1 with errors, 1,200 passed, 4 skipped\n\n" +
+		"**Tests:** 2 failed, 1 with errors, 1200 passed, 4 skipped\n\n" +
 		"- ❌ `tests.test_pets.test_cat` at `libs/lib/tests/test_pets.py:9`\n" +
 		"  AssertionError: assert 4 == 3 + where 4 = legs('cat')\n" +
 		"- ❌ <code>a&#96;b&#124;c</code>\n" +
