@@ -66,6 +66,37 @@ func TestProofsAreOfGreenResultsAlone(t *testing.T) {
 	}
 }
 
+// TestProofsNameTheImagesOfServices: a green result beside services is a proof
+// with their images, and none where these are not known.
+func TestProofsNameTheImagesOfServices(t *testing.T) {
+	for name, c := range map[string]struct {
+		ran  map[string]string
+		want bool
+	}{"known": {map[string]string{"db": "sha256:d"}, true}, "not known": {nil, false}} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.runner.mu.Lock()
+			w.runner.results["lib"] = checks.Result{Outcome: checks.OutcomePassed, Image: "sha256:i", Services: c.ran}
+			w.runner.mu.Unlock()
+			w.keyed("s1", nil)
+			w.source.mu.Lock()
+			ch := w.source.changes["s1"]
+			for i := range ch.Manifest.Packages {
+				if p := &ch.Manifest.Packages[i]; p.Name == "lib" {
+					p.Services = map[string]checks.Service{"db": {Image: "postgres:16"}}
+				}
+			}
+			w.source.mu.Unlock()
+			w.accept(pull(1, "s1"))
+			w.done(w.runOf("s1", 1).ID)
+			found, err := w.store.Proofs(pets.ID, []checks.Scope{"pull/1"}, map[string]string{"lib": "kl"})
+			if proof, ok := found["lib"]; err != nil || ok != c.want || ok && proof.Services != checks.ServiceImages(c.ran) {
+				t.Errorf("proofs %+v, %v", found, err)
+			}
+		})
+	}
+}
+
 // TestWhatPassedBeforeIsNotRun, hands its proof on, and is run when somebody
 // asks for it.
 func TestWhatPassedBeforeIsNotRun(t *testing.T) {

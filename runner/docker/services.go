@@ -96,10 +96,12 @@ func (s *Sandbox) serve(ctx context.Context, j *job, out runner.Output, exit *ru
 			return nil
 		})
 	}
+	ready := s.timed("services")
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		err = group.Wait()
+		ready()
 	}()
 	m := s.startMeter(context.WithoutCancel(ctx), j, j.serviceIDs)
 	select {
