@@ -28,7 +28,7 @@ func Hasten() { unsaid = 300 * time.Millisecond }
 
 // HastenServer has s, before it runs, look more often for what went wrong.
 func HastenServer(s *Server) {
-	s.missed.every = 4 * time.Second
+	s.missed.every, s.missed.slack = 4*time.Second, 10*time.Second
 	s.audit = report.NewAuditor(report.AuditOptions{
 		Store: s.store, Sink: s.hub, BaseURL: s.cfg.PublicURL, Wake: s.report.Wake, Pace: 100 * time.Millisecond, Log: s.log.With().Str("part", "audit").Logger(),
 	})

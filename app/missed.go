@@ -21,8 +21,7 @@ const (
 	lookAgain = 20 * time.Second
 	// keptByGitHub is how long GitHub keeps deliveries.
 	keptByGitHub = 3 * 24 * time.Hour
-	// lookBack is how far each look goes back at least: what was delivered in
-	// vain a while ago may have been asked for again in vain.
+	// lookBack is how far a server looks back that never looked before.
 	lookBack = time.Hour
 	// lookSlack is how far GitHub's clock may be from ours.
 	lookSlack = 10 * time.Minute
@@ -49,6 +48,7 @@ type missed struct {
 	wake  func()
 	log   zerolog.Logger
 	every time.Duration
+	slack time.Duration // see lookSlack
 
 	asked  map[string]int // by GUID
 	looked bool           // at the open pull requests
@@ -77,48 +77,59 @@ func (m *missed) look(ctx context.Context) error {
 		return err
 	}
 	since := began.Add(-lookBack)
-	if !seen.IsZero() && seen.Add(-lookSlack).Before(since) {
-		since = seen.Add(-lookSlack)
+	if !seen.IsZero() {
+		since = seen.Add(-m.slack)
 	}
 	if oldest := began.Add(-keptByGitHub); since.Before(oldest) {
 		since = oldest
 	}
-	if err := m.deliveries(ctx, since); err != nil {
+	heard, err := m.deliveries(ctx, since, began)
+	if err != nil {
 		return err
 	}
 	// A server that never heard anything has missed nothing.
 	if !m.looked && !seen.IsZero() {
-		if err := m.pulls(ctx, seen.Add(-lookSlack)); err != nil {
+		if err := m.pulls(ctx, seen.Add(-m.slack)); err != nil {
 			return err
 		}
 	}
 	m.looked = true
-	return m.store.See(ctx, began)
+	return m.store.See(ctx, heard)
 }
 
-// deliveries asks again for what could not be delivered.
-func (m *missed) deliveries(ctx context.Context, since time.Time) error {
+// deliveries asks again for what could not be delivered since. All is heard
+// until the time that it returns: now, or when the first went that did not come
+// yet.
+func (m *missed) deliveries(ctx context.Context, since, now time.Time) (heard time.Time, err error) {
 	all, err := m.hub.Undelivered(ctx, since)
 	if err != nil {
-		return err
+		return heard, err
 	}
+	heard = now
 	for _, d := range all {
 		if _, known, err := m.store.Delivery(d.GUID); err != nil {
-			return err
+			return heard, err
 		} else if known || !webhook.Heeds(d.Event) || m.asked[d.GUID] >= maxAsked {
 			continue
 		}
-		if err := m.hub.Redeliver(ctx, d); err != nil {
-			if checks.KindOf(err) != checks.KindNotFound && checks.KindOf(err) != checks.KindRefused {
-				return err
-			}
-			m.log.Warn().Err(err).Str("delivery", d.GUID).Str("event", d.Event).Msg("a missed delivery cannot be had")
-		} else {
-			m.log.Info().Str("delivery", d.GUID).Str("event", d.Event).Msg("asked GitHub for a missed delivery")
+		if d.At.Before(heard) {
+			heard = d.At
 		}
-		m.asked[d.GUID]++
+		log := m.log.With().Str("delivery", d.GUID).Str("event", d.Event).Logger()
+		switch err := m.hub.Redeliver(ctx, d); checks.KindOf(err) {
+		case checks.KindNotFound, checks.KindRefused:
+			m.asked[d.GUID] = maxAsked
+			log.Warn().Err(err).Msg("a missed delivery cannot be had")
+		default:
+			if err != nil {
+				log.Warn().Err(err).Msg("cannot ask for a missed delivery yet")
+				continue
+			}
+			m.asked[d.GUID]++
+			log.Info().Msg("asked GitHub for a missed delivery")
+		}
 	}
-	return nil
+	return heard, nil
 }
 
 // pulls takes up the open pull requests that changed since and whose head has

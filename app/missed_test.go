@@ -50,8 +50,9 @@ func TestMissed(t *testing.T) {
 	}
 	defer s.Close()
 	head := func(sha string) checks.Ref { return checks.Ref{SHA: sha, Branch: sha} }
+	tried := time.Now().Add(-90 * time.Second)
 	hub := &forgetful{
-		undelivered: []github.Delivery{{ID: 1, GUID: "known", Event: "pull_request.opened"}, {ID: 2, GUID: "lost", Event: "pull_request.opened"}, {ID: 3, GUID: "ours", Event: "check_run.created"}},
+		undelivered: []github.Delivery{{ID: 1, GUID: "known", Event: "pull_request.opened", At: tried}, {ID: 2, GUID: "lost", Event: "pull_request.opened", At: tried}, {ID: 3, GUID: "ours", Event: "check_run.created", At: tried}},
 		pulls:       []checks.PullRequest{{Number: 1, Head: head("tested")}, {Number: 2, Head: head("tested")}, {Number: 3, Head: head("new")}},
 	}
 	if _, err := s.Accept(t.Context(), checks.Event{Delivery: "known"}); err != nil {
@@ -63,7 +64,7 @@ func TestMissed(t *testing.T) {
 	}
 	woken := 0
 	start := func() *missed {
-		return &missed{store: s, hub: hub, wake: func() { woken++ }, log: zerolog.Nop(), asked: map[string]int{}}
+		return &missed{store: s, hub: hub, wake: func() { woken++ }, log: zerolog.Nop(), slack: lookSlack, asked: map[string]int{}}
 	}
 
 	m := start()
@@ -112,7 +113,14 @@ func TestMissed(t *testing.T) {
 	if err := start().look(t.Context()); err != nil || woken != 2 || hub.since.After(away) {
 		t.Errorf("woken %d times, looked since %v, %v", woken, hub.since, err)
 	}
+	if seen, err := s.Seen(); err != nil || !seen.Equal(tried) {
+		t.Errorf("all is heard until %v, %v; want %v, when one went that is still missing", seen, err, tried)
+	}
+	hub.undelivered = hub.undelivered[:1]
+	if err := start().look(t.Context()); err != nil {
+		t.Error(err)
+	}
 	if seen, err := s.Seen(); err != nil || time.Since(seen) > time.Minute {
-		t.Errorf("seen %v, %v", seen, err)
+		t.Errorf("all is heard until %v, %v; nothing is missing", seen, err)
 	}
 }

@@ -61,6 +61,7 @@ type target struct {
 	deniedKind checks.Kind
 	granted    bool // a 403 may be over with a new token
 	minting    bool // the call itself asks for a token
+	asApp      bool // the call is the App's own, with no installation's token
 }
 
 func (t target) what() string {

@@ -16,7 +16,7 @@ func (a *App) Identify(ctx context.Context) (name string, err error) {
 
 // self is what GitHub knows of the App.
 func (a *App) self(ctx context.Context) (app *gh.App, err error) {
-	_, err = a.run(ctx, a.app, target{verb: "read the App", missing: "GitHub does not know this App. Set github.app_id and github.private_key_file to those of one App."},
+	_, err = a.run(ctx, a.app, target{verb: "read the App", asApp: true, missing: "GitHub does not know this App. Set github.app_id and github.private_key_file to those of one App."},
 		func(ctx context.Context, rest *gh.Client) error {
 			app, _, err = rest.Apps.Get(ctx, "")
 			return err

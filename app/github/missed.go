@@ -31,24 +31,15 @@ type Delivery struct {
 // Undelivered are the events since of which no attempt was answered as it
 // should be, the oldest first. GitHub keeps three days of them.
 func (a *App) Undelivered(ctx context.Context, since time.Time) (missed []Delivery, err error) {
-	t := target{verb: "list deliveries", missing: "GitHub has no webhook of this App. Set its URL on the App's settings page."}
 	done := map[string]bool{}
 	seen := map[string]bool{}
 	cursor := ""
 	for range maxDeliveryPages {
-		var list []*gh.HookDelivery
-		_, err := a.run(ctx, a.app, t, func(ctx context.Context, rest *gh.Client) error {
-			var resp *gh.Response
-			var err error
-			list, resp, err = rest.Apps.ListHookDeliveries(ctx, &gh.ListCursorOptions{PerPage: 100, Cursor: cursor})
-			if err == nil {
-				cursor = resp.Cursor
-			}
-			return err
-		})
+		list, next, err := a.deliveries(ctx, cursor)
 		if err != nil {
 			return nil, err
 		}
+		cursor = next
 		old := false
 		for _, d := range list { // newest first
 			guid := d.GetGUID()
@@ -76,9 +67,42 @@ func (a *App) Undelivered(ctx context.Context, since time.Time) (missed []Delive
 	return missed, nil
 }
 
+// deliveries reads one page, and again where it may come yet: what was read
+// before is not to be lost.
+func (a *App) deliveries(ctx context.Context, cursor string) (list []*gh.HookDelivery, next string, err error) {
+	t := target{verb: "list deliveries", asApp: true, missing: "GitHub has no webhook of this App. Set its URL on the App's settings page."}
+	for try := 1; ; try++ {
+		_, err = a.run(ctx, a.app, t, func(ctx context.Context, rest *gh.Client) error {
+			var resp *gh.Response
+			var err error
+			if list, resp, err = rest.Apps.ListHookDeliveries(ctx, &gh.ListCursorOptions{PerPage: 100, Cursor: cursor}); err == nil {
+				next = resp.Cursor
+			}
+			return err
+		})
+		pause := time.Duration(try) * 200 * time.Millisecond
+		var later interface{ RetryAfter() time.Duration }
+		if errors.As(err, &later) {
+			pause = later.RetryAfter()
+		}
+		kind := checks.KindOf(err)
+		if err == nil || kind != checks.KindUnavailable && kind != checks.KindConfig || try == maxPageTries || pause > maxPause {
+			return list, next, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, "", err
+		case <-time.After(pause):
+		}
+	}
+}
+
+// maxPageTries is how often a page of deliveries is read at most.
+const maxPageTries = 5
+
 // Redeliver has GitHub deliver an event once more. It comes by the webhook.
 func (a *App) Redeliver(ctx context.Context, d Delivery) error {
-	t := target{verb: "redeliver " + d.GUID, missing: "GitHub does not know that delivery any more."}
+	t := target{verb: "redeliver " + d.GUID, asApp: true, missing: "GitHub does not know that delivery any more."}
 	_, err := a.run(ctx, a.app, t, func(ctx context.Context, rest *gh.Client) error {
 		_, _, err := rest.Apps.RedeliverHookDelivery(ctx, d.ID)
 		if accepted := (*gh.AcceptedError)(nil); errors.As(err, &accepted) {
@@ -93,7 +117,7 @@ func (a *App) Redeliver(ctx context.Context, d Delivery) error {
 // installations that are suspended there are none.
 func (a *App) Installed(ctx context.Context) (all map[int64][]checks.Repo, err error) {
 	var ids []int64
-	t := target{verb: "list installations", missing: "GitHub does not know this App."}
+	t := target{verb: "list installations", asApp: true, missing: "GitHub does not know this App."}
 	_, err = a.run(ctx, a.app, t, func(ctx context.Context, rest *gh.Client) error {
 		ids = nil
 		for page := 1; page != 0 && page <= maxListPages; {

@@ -67,7 +67,8 @@ var rulings = []ruling{
 			return a.status == http.StatusUnauthorized && (strings.Contains(a.said, "('exp')") || strings.Contains(a.said, "('iat')"))
 		},
 		text: saying("This server's clock differs from GitHub's. Its operator has to set it.")},
-	{name: "key", when: minting(http.StatusUnauthorized), do: again, kind: checks.KindConfig,
+	{name: "key", do: again, kind: checks.KindConfig,
+		when: func(a answer, t target) bool { return a.status == http.StatusUnauthorized && (a.token || t.asApp) },
 		text: saying("GitHub does not accept this server's App ID and private key. Its operator has to check github.app_id, github.private_key_file and the server's clock.")},
 	{name: "token", when: status(http.StatusUnauthorized), do: renew, kind: checks.KindUnavailable,
 		text: func(t target) string {
