@@ -111,8 +111,14 @@ func benchmarkPullRequest(b *testing.B, network bool) {
 // bootServer starts a whole server beside a hub, by the environment alone.
 func bootServer(tb testing.TB, image string) *minihub.Hub {
 	tb.Helper()
+	return bootRigged(tb, image, func(*app.Server) {})
+}
+
+// bootRigged is bootServer with something done to the server before it runs.
+func bootRigged(tb testing.TB, image string, rig func(*app.Server)) *minihub.Hub {
+	tb.Helper()
 	dir := tb.TempDir()
-	hub, err := minihub.New(minihub.Options{Dir: filepath.Join(dir, "hub")})
+	hub, err := minihub.New(minihub.Options{Dir: filepath.Join(dir, "hub"), RateLimit: 1 << 30})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -143,6 +149,7 @@ func bootServer(tb testing.TB, image string) *minihub.Hub {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	rig(s)
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
 	tb.Cleanup(func() {

@@ -142,9 +142,9 @@ func (p *postman) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(p.bring(head, body))
 	case roll < 0.5:
 		p.late.Go(func() {
-			time.Sleep(hold)
+			<-time.After(hold)
 			for p.bring(head, body) != http.StatusAccepted {
-				time.Sleep(50 * time.Millisecond)
+				<-time.After(50 * time.Millisecond)
 			}
 		})
 		w.WriteHeader(http.StatusAccepted)

@@ -3,18 +3,13 @@ package app_test
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"github.com/dudesons/loktar/app"
 	"github.com/dudesons/loktar/app/minihub"
 	"github.com/dudesons/loktar/checks"
-	"github.com/dudesons/loktar/configs"
 	"github.com/dudesons/loktar/runner/sandboxtest"
 	"github.com/dudesons/loktar/store/storetest"
 )
@@ -28,59 +23,21 @@ const firstChecks = 50
 // compared, and the plan is stored. sync-ms is one bare write with fdatasync to
 // the same disk.
 func BenchmarkFirstCheck(b *testing.B) {
-	dir := b.TempDir()
-	hub, err := minihub.New(minihub.Options{Dir: filepath.Join(dir, "hub"), RateLimit: 1 << 30})
-	if err != nil {
-		b.Fatal(err)
-	}
-	url, err := hub.Listen("127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	key := filepath.Join(dir, "app.pem")
-	if err := os.WriteFile(key, hub.App().PrivateKeyPEM(), 0o600); err != nil {
-		b.Fatal(err)
-	}
-	cfg, err := configs.Load("", []string{
-		"LOKTAR_LISTEN=127.0.0.1:0", "LOKTAR_DATA_DIR=" + filepath.Join(dir, "data"), "LOKTAR_GITHUB_URL=" + url,
-		fmt.Sprintf("LOKTAR_GITHUB_APP_ID=%d", hub.App().ID()), "LOKTAR_GITHUB_PRIVATE_KEY_FILE=" + key, "LOKTAR_GITHUB_WEBHOOK_SECRET=secret",
-		"LOKTAR_GITHUB_WRITES_PER_MINUTE=100000", "LOKTAR_GITHUB_WRITES_PER_HOUR=1000000",
-	})
-	if err != nil {
-		b.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	s, err := app.New(ctx, cfg, zerolog.Nop(), "bench")
-	if err != nil {
-		b.Fatal(err)
-	}
-	app.Rig(s, &sandboxtest.Dummy{}, func(string) {})
-	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx) }()
-	defer func() {
-		cancel()
-		if err := <-done; err != nil {
-			b.Error(err)
-		}
-		if err := hub.Close(); err != nil {
-			b.Error(err)
-		}
-	}()
-	hub.App().SetWebhook("http://"+s.Addr()+"/webhook", "secret")
+	hub := bootRigged(b, "none", func(s *app.Server) { app.Rig(s, &sandboxtest.Dummy{}, func(string) {}) })
 	repo, err := hub.CreateRepo("acme", "pets")
 	if err != nil {
 		b.Fatal(err)
 	}
 	hub.Install("acme")
 	files := map[string]string{"lib/x": "x", "loktar.json": `{"packages": [{"pkg_name": "lib", "test_type": "command", "commands": ["true"]}]}`}
-	if _, err := repo.Commit(ctx, minihub.Commit{Files: files}); err != nil {
+	if _, err := repo.Commit(b.Context(), minihub.Commit{Files: files}); err != nil {
 		b.Fatal(err)
 	}
 	var took []time.Duration
 	for round := 0; b.Loop(); round++ {
 		for i := range firstChecks {
 			branch := fmt.Sprintf("topic-%d-%d", round, i)
-			sha, err := repo.Commit(ctx, minihub.Commit{Branch: branch, From: "main", Files: map[string]string{"lib/x": branch}})
+			sha, err := repo.Commit(b.Context(), minihub.Commit{Branch: branch, From: "main", Files: map[string]string{"lib/x": branch}})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -90,7 +47,7 @@ func BenchmarkFirstCheck(b *testing.B) {
 	slices.Sort(took)
 	b.ReportMetric(took[len(took)/2].Seconds()*1000, "p50-ms")
 	b.ReportMetric(took[len(took)*99/100].Seconds()*1000, "p99-ms")
-	b.ReportMetric(1000/storetest.BareSyncs(b, dir), "sync-ms")
+	b.ReportMetric(1000/storetest.BareSyncs(b, b.TempDir()), "sync-ms")
 }
 
 // firstCheck opens a pull request of the branch and is how long its first check
