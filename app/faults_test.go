@@ -3,6 +3,7 @@ package app_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http/httptest"
@@ -53,8 +54,9 @@ func TestFaults(t *testing.T) {
 	began := time.Now()
 	w.open(pulls)
 	w.settle(time.Minute + time.Duration(pulls)*3*time.Second)
-	w.child.kill()
 	w.post.late.Wait()
+	w.child.arm("quiet")
+	w.child.kill()
 	w.compare()
 	t.Logf("%d pull requests in %v: %d calls, %d deaths, deliveries lost %d, twice %d, late %d; faults %v",
 		pulls, time.Since(began).Round(time.Second), w.trouble.calls, w.deaths, w.post.lost, w.post.twice, w.post.held, w.trouble.seen)
@@ -196,6 +198,17 @@ func (w *stormWorld) missing(v *minihub.View) (out []string) {
 			}
 		}
 	}
+	heard := map[string]bool{}
+	for _, d := range v.Deliveries() {
+		if d.Event == "pull_request" {
+			heard[d.GUID] = heard[d.GUID] || d.Status == "OK"
+		}
+	}
+	for guid, ok := range heard {
+		if !ok {
+			out = append(out, "delivery "+guid+" did not come")
+		}
+	}
 	for _, repo := range v.Repos() {
 		for _, run := range v.CheckRuns(repo, "") {
 			if run.Status != "completed" {
@@ -280,8 +293,16 @@ func (w *stormWorld) compare() {
 	}
 }
 
+// quiet reports whether nothing is left to be done.
+func quiet(s *store.Store) bool {
+	pending, err1 := s.Pending(1)
+	rows, err2 := s.Outbox(1)
+	runs, _, _, err3 := s.Active()
+	return errors.Join(err1, err2, err3) == nil && len(pending)+len(rows)+len(runs) == 0
+}
+
 // faultyServer serves with a sandbox of plain processes until it is killed, or
-// its standard input ends.
+// its standard input ends. It answers a line there once it has nothing to do.
 func faultyServer(t *testing.T, file string) {
 	app.Hasten()
 	cfg, err := configs.Load(file, nil)
@@ -299,7 +320,10 @@ func faultyServer(t *testing.T, file string) {
 	app.Rig(s, &sandboxtest.Dummy{}, func(string) {})
 	app.HastenServer(s)
 	go func() {
-		for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		for lines := bufio.NewScanner(os.Stdin); lines.Scan(); fmt.Println("armed") {
+			for !quiet(app.StoreOf(s)) {
+				<-time.After(50 * time.Millisecond)
+			}
 		}
 		os.Exit(0)
 	}()
