@@ -19,6 +19,7 @@ import (
 
 	"github.com/dudesons/loktar/app/github"
 	"github.com/dudesons/loktar/checks/engine"
+	"github.com/dudesons/loktar/checks/notify"
 	"github.com/dudesons/loktar/checks/report"
 	"github.com/dudesons/loktar/configs"
 	"github.com/dudesons/loktar/configs/manifest/infer"
@@ -45,6 +46,7 @@ type Server struct {
 	replies  *report.Replier
 	audit    *report.Auditor
 	missed   *missed
+	notices  *notify.Notifier
 }
 
 // New opens the store and listens, and starts nothing yet: Run does. Its
@@ -114,11 +116,14 @@ func (s *Server) open(ctx context.Context, version string) (err error) {
 		Store: s.store, Sink: hub, BaseURL: cfg.PublicURL, Budget: budget, Wake: s.report.Wake, Log: log.With().Str("part", "audit").Logger(),
 	})
 	s.replies = report.NewReplier(report.ReplierOptions{Store: s.store, Sink: hub, Budget: budget, Log: log.With().Str("part", "replies").Logger()})
+	if s.notices, err = openNotices(cfg, s.store, hub, log); err != nil {
+		return err
+	}
 	policy := policies(cfg)
 	s.engine = engine.New(engine.Options{
 		Store: s.store, Source: &changes{source: s.source, hub: hub, policy: policy, releases: s.jobs.release, prover: &prover{s.store.Proofs, s.jobs.sandbox.Digest}, inferrer: inferrer}, Runner: s.jobs,
-		Slots: cfg.Runner.Slots, Drain: cfg.Runner.Drain, Policy: policy, Forget: s.forget,
-		Report: func() { s.report.Wake(); s.replies.Wake() }, Log: log.With().Str("part", "engine").Logger(),
+		Slots: cfg.Runner.Slots, Drain: cfg.Runner.Drain, Policy: policy, Notify: audience(cfg), Forget: s.forget,
+		Report: func() { s.report.Wake(); s.replies.Wake(); s.notices.Wake() }, Log: log.With().Str("part", "engine").Logger(),
 	})
 	s.missed = &missed{
 		store: s.store, hub: hub, wake: s.engine.Wake, log: log.With().Str("part", "missed").Logger(), every: lookEvery, slack: lookSlack, asked: map[string]int{},
@@ -192,12 +197,13 @@ func (s *Server) Run(ctx context.Context) error {
 	group.Go(func() error {
 		// Reporting outlives the engine, so that what the drain ends is told.
 		told, stop := context.WithCancel(context.WithoutCancel(ctx))
-		var both sync.WaitGroup
-		both.Go(func() { s.report.Run(told) })
-		both.Go(func() { s.replies.Run(told) })
+		var all sync.WaitGroup
+		all.Go(func() { s.report.Run(told) })
+		all.Go(func() { s.replies.Run(told) })
+		all.Go(func() { s.notices.Run(told) })
 		err := s.engine.Run(ctx)
 		stop()
-		both.Wait()
+		all.Wait()
 		return err
 	})
 	err := group.Wait()

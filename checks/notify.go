@@ -10,12 +10,16 @@ import (
 type Notify struct {
 	Slack []SlackRule `json:"slack,omitempty"`
 	// Comment says when a pull request gets a comment of ours, one that is
-	// kept up to date; empty means never.
+	// kept up to date: WhenFailure, WhenAlways or WhenNever; empty where
+	// nothing is said.
 	Comment When `json:"comment,omitempty"`
 }
 
 // Nobody reports whether there is no one to tell.
-func (n *Notify) Nobody() bool { return n == nil || len(n.Slack) == 0 && n.Comment == "" }
+func (n *Notify) Nobody() bool { return n == nil || len(n.Slack) == 0 && !n.Comments() }
+
+// Comments reports whether pull requests get a comment at all.
+func (n *Notify) Comments() bool { return n.Comment != "" && n.Comment != WhenNever }
 
 // SlackRule says of which runs a channel is told.
 type SlackRule struct {
@@ -45,9 +49,11 @@ const (
 	WhenPublished When = "published"
 	// WhenAlways: there is a run.
 	WhenAlways When = "always"
+	// WhenNever: nothing at all.
+	WhenNever When = "never"
 )
 
-// Whens are all of them.
+// Whens are what a channel can be told of.
 var Whens = []When{WhenFailure, WhenFixed, WhenPublished, WhenAlways}
 
 // NotifyEvent is a kind of run, by what it is of.

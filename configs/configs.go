@@ -48,7 +48,9 @@ type Config struct {
 	// Caches bounds what is kept between packages' runs.
 	Caches Caches
 	Logs   Logs
-	Log    Log
+	// Slack is who is told of runs there.
+	Slack Slack
+	Log   Log
 
 	derivedURL bool // PublicURL is the default
 	// repositories has the names in lower case, OWNER/* among them. Each has

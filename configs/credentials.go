@@ -51,6 +51,10 @@ func (c Config) Warnings() []string {
 	for _, h := range c.Secrets {
 		out = append(out, h.Warnings()...)
 	}
+	out = append(out, c.Slack.token.warnings()...)
+	for _, ch := range c.Slack.Channels {
+		out = append(out, ch.source.warnings()...)
+	}
 	return out
 }
 

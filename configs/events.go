@@ -17,6 +17,7 @@ const events = "events."
 var (
 	forkPolicies  = []string{"approve", "run", "ignore"}
 	draftPolicies = []string{"run", "wait"}
+	commentWords  = []string{"never", "failure", "always"}
 )
 
 // Events says which events of a repository are tested, and how.
@@ -33,6 +34,9 @@ type Events struct {
 	// FullLabel is a label: a pull request that bears it has all packages
 	// tested. "" is none.
 	FullLabel string
+	// Comment says when a pull request gets a comment of ours where its
+	// loktar.json says nothing: "never", "failure" or "always".
+	Comment string
 	// PublishLabel is a label: of a pull request that bears it, builds to try
 	// are published. "" is none.
 	PublishLabel string
@@ -67,6 +71,14 @@ func setDrafts(c *Config, v string) error {
 		return unknownWord("a policy for drafts", v, draftPolicies)
 	}
 	c.Events.Drafts = v
+	return nil
+}
+
+func setComment(c *Config, v string) error {
+	if !slices.Contains(commentWords, v) {
+		return unknownWord("a word for comments", v, commentWords)
+	}
+	c.Events.Comment = v
 	return nil
 }
 

@@ -12,11 +12,11 @@ import (
 	"pgregory.net/rapid"
 )
 
-var eventDefaults = Events{Forks: "approve", Drafts: "run", FullLabel: "loktar:full", PublishLabel: "loktar:publish"}
+var eventDefaults = Events{Forks: "approve", Drafts: "run", FullLabel: "loktar:full", PublishLabel: "loktar:publish", Comment: "never"}
 
 func TestEvents(t *testing.T) {
 	inFile := "events: {forks: run, drafts: wait, push: [main, 'release/*', 'a,b'], tags: 'v*, w*', full_label: all of it, publish_label: ship}\n"
-	of := Events{Forks: "run", Drafts: "wait", Push: []string{"main", "release/*", "a,b"}, Tags: []string{"v*", "w*"}, FullLabel: "all of it", PublishLabel: "ship"}
+	of := Events{Forks: "run", Drafts: "wait", Push: []string{"main", "release/*", "a,b"}, Tags: []string{"v*", "w*"}, FullLabel: "all of it", PublishLabel: "ship", Comment: "never"}
 	none := of
 	none.Push, none.Tags, none.FullLabel, none.PublishLabel = nil, nil, "", ""
 	for _, c := range []struct {
@@ -28,18 +28,18 @@ func TestEvents(t *testing.T) {
 		{name: "file", file: inFile, want: of},
 		{name: "variables", file: "events: {push: [x], forks: run}\n", environ: []string{
 			"LOKTAR_EVENTS_FORKS=ignore", "LOKTAR_EVENTS_DRAFTS=wait", "LOKTAR_EVENTS_PUSH= main , release/*", "LOKTAR_EVENTS_TAGS=**", "LOKTAR_EVENTS_FULL_LABEL=full", "LOKTAR_EVENTS_PUBLISH_LABEL=ship",
-		}, want: Events{Forks: "ignore", Drafts: "wait", Push: []string{"main", "release/*"}, Tags: []string{"**"}, FullLabel: "full", PublishLabel: "ship"}},
+		}, want: Events{Forks: "ignore", Drafts: "wait", Push: []string{"main", "release/*"}, Tags: []string{"**"}, FullLabel: "full", PublishLabel: "ship", Comment: "never"}},
 		{name: "empty variables", file: inFile, environ: []string{
 			"LOKTAR_EVENTS_FORKS=", "LOKTAR_EVENTS_DRAFTS=", "LOKTAR_EVENTS_PUSH=", "LOKTAR_EVENTS_TAGS= ", "LOKTAR_EVENTS_FULL_LABEL=", "LOKTAR_EVENTS_PUBLISH_LABEL=",
 		}, want: none},
 		{name: "a variable over a wrong list", file: "events: {push: ['[']}\n", environ: []string{"LOKTAR_EVENTS_PUSH=main"},
-			want: Events{Forks: "approve", Drafts: "run", Push: []string{"main"}, FullLabel: "loktar:full", PublishLabel: "loktar:publish"}},
-		{name: "empty lists", file: "events: {push: [], tags: '', full_label: '', publish_label: ''}\n", want: Events{Forks: "approve", Drafts: "run"}},
-		{name: "keys without values", file: "events:\n  forks:\n  drafts: ~\n  push:\n  tags: null\n  full_label:\n  publish_label:\nrepositories:\n", want: Events{Forks: "approve", Drafts: "run"}},
+			want: Events{Forks: "approve", Drafts: "run", Push: []string{"main"}, FullLabel: "loktar:full", PublishLabel: "loktar:publish", Comment: "never"}},
+		{name: "empty lists", file: "events: {push: [], tags: '', full_label: '', publish_label: ''}\n", want: Events{Forks: "approve", Drafts: "run", Comment: "never"}},
+		{name: "keys without values", file: "events:\n  forks:\n  drafts: ~\n  push:\n  tags: null\n  full_label:\n  publish_label:\nrepositories:\n", want: Events{Forks: "approve", Drafts: "run", Comment: "never"}},
 		{name: "numbers are names", file: "events: {push: [1.10, true, &b main, *b]}\n",
-			want: Events{Forks: "approve", Drafts: "run", Push: []string{"1.10", "true", "main", "main"}, FullLabel: "loktar:full", PublishLabel: "loktar:publish"}},
+			want: Events{Forks: "approve", Drafts: "run", Push: []string{"1.10", "true", "main", "main"}, FullLabel: "loktar:full", PublishLabel: "loktar:publish", Comment: "never"}},
 		{name: "a block", file: "events:\n  tags:\n  - v*\n  - '[0-9]*'\n",
-			want: Events{Forks: "approve", Drafts: "run", Tags: []string{"v*", "[0-9]*"}, FullLabel: "loktar:full", PublishLabel: "loktar:publish"}},
+			want: Events{Forks: "approve", Drafts: "run", Tags: []string{"v*", "[0-9]*"}, FullLabel: "loktar:full", PublishLabel: "loktar:publish", Comment: "never"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			file := ""
@@ -74,7 +74,7 @@ repositories:
 `)
 	c := load(t, file, enough(t, "LOKTAR_EVENTS_DRAFTS=run", "LOKTAR_EVENTS_PUSH=trunk"))
 	of := func(forks string, push, tags []string, label string) Events {
-		return Events{Forks: forks, Drafts: "run", Push: push, Tags: tags, FullLabel: label, PublishLabel: "loktar:publish"}
+		return Events{Forks: forks, Drafts: "run", Push: push, Tags: tags, FullLabel: label, PublishLabel: "loktar:publish", Comment: "never"}
 	}
 	trunk, tags := []string{"trunk"}, []string{"v*"}
 	var wg sync.WaitGroup
@@ -106,7 +106,7 @@ func TestEventsOfIsLayered(t *testing.T) {
 	list := rapid.Map(rapid.SliceOfN(rapid.SampledFrom([]string{"main", "release/*", "**", "v[0-9]"}), 0, 3), anyOf)
 	values := map[string]*rapid.Generator[any]{
 		"forks": word(forkPolicies...), "drafts": word(draftPolicies...), "push": list, "tags": list, "full_label": word("", "full", "a b"),
-		"publish_label": word("", "ship"),
+		"publish_label": word("", "ship"), "comment": word(commentWords...),
 	}
 	some := rapid.Custom(func(r *rapid.T) map[string]any {
 		out := map[string]any{}
@@ -154,7 +154,7 @@ func TestEventsOfIsLayered(t *testing.T) {
 			}
 			got := c.EventsOf(shout(r, owner), shout(r, name))
 			if got.Forks != get("forks", "approve") || got.Drafts != get("drafts", "run") || got.FullLabel != get("full_label", "loktar:full") ||
-				got.PublishLabel != get("publish_label", "loktar:publish") ||
+				got.PublishLabel != get("publish_label", "loktar:publish") || got.Comment != get("comment", "never") ||
 				!slices.Equal(got.Push, get("push", []string(nil)).([]string)) || !slices.Equal(got.Tags, get("tags", []string(nil)).([]string)) {
 				r.Fatalf("%s: %+v of\n%s", repo, got, text)
 			}

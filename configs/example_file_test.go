@@ -29,7 +29,7 @@ func documented(t *testing.T) (order []string, comment map[string]string) {
 			top = m[3]
 		}
 		switch {
-		case m == nil, top == registries, top == publish, top == secrets: // TestExampleHasRegistryKeys
+		case m == nil, top == registries, top == publish, top == secrets, top == slack: // TestExampleHasRegistryKeys
 		case top == "artifacts" && (m[3] == "storage" || len(m[1]) > 2): // likewise
 		case m[4] == "":
 			group = m[3] + "."
@@ -109,7 +109,7 @@ func TestExampleLoads(t *testing.T) {
 	opaque := cmp.FilterPath(func(p cmp.Path) bool {
 		return p.String() == "GitHub.WebhookSecret" || p.String() == "GitHub.key" || p.String() == "derivedURL"
 	}, cmp.Ignore())
-	if diff := cmp.Diff(want, got, opaque, cmp.AllowUnexported(Config{}, GitHub{})); diff != "" {
+	if diff := cmp.Diff(want, got, opaque, cmp.AllowUnexported(Config{}, GitHub{}, Slack{}, secretSource{})); diff != "" {
 		t.Errorf("the example is not the defaults (-defaults +example):\n%s", diff)
 	}
 }
@@ -119,10 +119,12 @@ func TestExampleLoads(t *testing.T) {
 func TestExampleFillsConfig(t *testing.T) {
 	text := string(Example)
 	text = regexp.MustCompile(`(?m)^( *)#([A-Za-z_/*-]+:)`).ReplaceAllString(text, "$1$2")
+	text = regexp.MustCompile(`(?m)^( *)#("#[a-z*-]+":)`).ReplaceAllString(text, "$1$2")
+	text = strings.Replace(text, "/etc/loktar/slack-webhook", write(t, "hook", "https://hooks.slack.com/services/T/B/X"), 1)
 	text = regexp.MustCompile(`(?m)^ *webhook_secret: .*\n`).ReplaceAllString(text, "")
 	text = strings.Replace(text, "/etc/loktar/webhook-secret", write(t, "secret", "hush"), 1)
 	text = strings.Replace(text, "/etc/loktar/private-key.pem", write(t, "key.pem", string(pemKey())), 1)
-	for _, name := range []string{"/etc/loktar/registry-password", "/etc/loktar/s3-secret-key", "/etc/loktar/deploy-token", "/etc/loktar/docs-token"} {
+	for _, name := range []string{"/etc/loktar/registry-password", "/etc/loktar/s3-secret-key", "/etc/loktar/deploy-token", "/etc/loktar/docs-token", "/etc/loktar/slack-token"} {
 		text = strings.ReplaceAll(text, name, write(t, "password", "hush"))
 	}
 	c := load(t, write(t, "example.yml", text), []string{"PYPI_TOKEN=hush"})
@@ -165,6 +167,14 @@ func TestExampleFillsConfig(t *testing.T) {
 	}
 	if diff := cmp.Diff(held, c.Secrets, cmpopts.IgnoreUnexported(HeldSecret{})); diff != "" {
 		t.Errorf("the secrets after # (-want +got):\n%s", diff)
+	}
+	channels := []SlackChannel{
+		{Name: "#ci", Repositories: []string{"acme/pets", "globex/*"}, On: []string{"failure", "fixed", "published"}, Events: []string{"push", "tag"}, Packages: []string{"pet_api", "web-*"}},
+		{Name: "#team-*", Allow: []string{"acme/*"}},
+		{Name: "releases", Webhook: true, Repositories: []string{"acme/*"}, On: []string{"published"}},
+	}
+	if diff := cmp.Diff(channels, c.Slack.Channels, cmpopts.IgnoreUnexported(SlackChannel{})); diff != "" {
+		t.Errorf("the channels after # (-want +got):\n%s", diff)
 	}
 	pets, other := c.EventsOf("Acme", "Pets"), c.EventsOf("acme", "docs")
 	if pets.Forks != "run" || pets.Drafts != "wait" || len(pets.Push) != 1 || other.Forks != "approve" || other.Drafts != "wait" {

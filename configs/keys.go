@@ -67,6 +67,7 @@ var keys = []key{
 	{name: "events.tags", empty: true, list: func(c *Config) *[]string { return &c.Events.Tags }},
 	{name: "events.full_label", fallback: always("loktar:full"), empty: true, set: setFullLabel},
 	{name: "events.publish_label", fallback: always("loktar:publish"), empty: true, set: setPublishLabel},
+	{name: "events.comment", fallback: always("never"), set: setComment},
 	{name: "artifacts.keep", fallback: always("30"), set: setKeep},
 	{name: "artifacts.max_size", fallback: always("2GiB"), set: setMaxSize},
 	{name: "caches.keep", fallback: always("14"), set: setCachesKeep},

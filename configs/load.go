@@ -46,6 +46,7 @@ type loader struct {
 	special  []repository         // what the file says of single repositories
 	places   []place              // what the file says of the storage and of registries
 	held     []place              // what the file says of secrets
+	slack    *setting             // what the file says of Slack
 	environ  []string
 	dataDir  string // what data_dir came to
 	problems []Problem
@@ -92,13 +93,17 @@ func (l *loader) file(path string) {
 			l.readRegistries(e)
 		case e.name == secrets:
 			l.readSecrets(e)
+		case e.name == slack && l.slack != nil:
+			l.complain(slack, e.source, "is there twice; join the two, the other is at "+l.slack.source)
+		case e.name == slack:
+			l.slack = &e
 		case e.name == artifactsStorage:
 			l.readStorage(artifactsStorage, e)
 		case isGroup(e.name):
 			l.complain(e.name, e.source, "has to hold keys; write them on lines of their own below it, further to the right")
 		case !known:
 			l.complain(e.name, e.source, "is not a key of the configuration"+
-				value.Say(value.Nearest(e.name, append(names(), repositories, registries, publish, secrets, artifactsStorage), nil), "remove it"))
+				value.Say(value.Nearest(e.name, append(names(), repositories, registries, publish, secrets, slack, artifactsStorage), nil), "remove it"))
 		case l.layer[e.name] != "":
 			l.complain(e.name, e.source, "is there twice; remove one of the two, the other is at "+l.layer[e.name])
 		case !l.formed(k, e.name, e):
@@ -182,7 +187,7 @@ func (l *loader) environment(environ []string) {
 // fileOnly is the key without a variable that a variable's name was made of,
 // or "".
 func fileOnly(variable string) string {
-	for _, k := range []string{repositories, registries, publish, secrets, artifactsStorage} {
+	for _, k := range []string{repositories, registries, publish, secrets, slack, artifactsStorage} {
 		name := key{name: k}.variable()
 		if variable == name || strings.HasPrefix(variable, name+"_") {
 			return k
@@ -229,6 +234,7 @@ func (l *loader) config() Config {
 	l.override(&c)
 	l.publishing(&c)
 	l.holding(&c)
+	l.talking(&c)
 	if !l.values.Exists("public_url") {
 		c.PublicURL, c.derivedURL = urlOf(c.Listen), true
 	}

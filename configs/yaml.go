@@ -79,7 +79,7 @@ func settings(path, group string, n *yaml.Node) []setting {
 		k, v := n.Content[i], follow(n.Content[i+1])
 		s := setting{name: group + k.Value, source: at(path, k), kind: v.Kind, value: v.Value}
 		known, isKey := find(s.name)
-		ownMap := s.name == repositories || s.name == registries || s.name == publish || s.name == secrets
+		ownMap := s.name == repositories || s.name == registries || s.name == publish || s.name == secrets || s.name == slack
 		top := group == "" && (isGroup(s.name) || ownMap)
 		switch {
 		case v.Kind == yaml.MappingNode && top && !ownMap:
@@ -93,6 +93,8 @@ func settings(path, group string, n *yaml.Node) []setting {
 			s.parts = tree(path, v, 1)
 		case v.Kind == yaml.MappingNode && top && s.name == repositories:
 			s.parts = repositoriesOf(path, v)
+		case v.Kind == yaml.MappingNode && top && s.name == slack:
+			s.parts = tree(path, v, 3)
 		case v.Kind == yaml.MappingNode && top:
 			s.parts = tree(path, v, 2)
 		case v.Kind == yaml.SequenceNode:

@@ -55,14 +55,43 @@ func conversation(verb string, repo checks.Repo, number int) target {
 	return commentTarget(verb, repo, fmt.Sprintf("GitHub has no pull request %d in %s, or the App may not see it.", number, repo.FullName()))
 }
 
+// CreateComment is as Comment, and returns the comment's id.
+func (a *App) CreateComment(ctx context.Context, installation int64, repo checks.Repo, number int, body string) (id int64, err error) {
+	var made struct {
+		ID int64 `json:"id"`
+	}
+	err = a.send(ctx, installation, conversation("write a comment", repo, number), http.MethodPost, fmt.Sprintf("issues/%d/comments", number), struct {
+		Body string `json:"body"`
+	}{markdown.Clip(valid(body), maxComment)}, &made)
+	if err == nil && made.ID == 0 {
+		err = checks.Errorf(checks.KindUnavailable, nil, "GitHub answered without the comment's id. It will be tried again.")
+	}
+	return made.ID, err
+}
+
+// EditComment has a comment of ours say something else. The error is of kind
+// checks.KindNotFound when it is there no more.
+func (a *App) EditComment(ctx context.Context, installation int64, repo checks.Repo, id int64, body string) error {
+	t := commentTarget("edit a comment", repo, fmt.Sprintf("GitHub has no comment %d in %s any more, or the App may not see it.", id, repo.FullName()))
+	return a.send(ctx, installation, t, http.MethodPatch, fmt.Sprintf("issues/comments/%d", id), struct {
+		Body string `json:"body"`
+	}{markdown.Clip(valid(body), maxComment)}, nil)
+}
+
 // post sends one POST below the repository's path.
 func (a *App) post(ctx context.Context, installation int64, t target, path string, body any) error {
+	return a.send(ctx, installation, t, http.MethodPost, path, body, nil)
+}
+
+// send sends one request below the repository's path, whose answer goes into
+// to.
+func (a *App) send(ctx context.Context, installation int64, t target, method, path string, body, to any) error {
 	return a.as(ctx, installation, t, func(ctx context.Context, rest *gh.Client) error {
-		req, err := rest.NewRequest(http.MethodPost, fmt.Sprintf("repos/%s/%s/%s", t.repo.Owner, t.repo.Name, path), body)
+		req, err := rest.NewRequest(method, fmt.Sprintf("repos/%s/%s/%s", t.repo.Owner, t.repo.Name, path), body)
 		if err != nil {
 			return err
 		}
-		_, err = rest.Do(ctx, req, nil)
+		_, err = rest.Do(ctx, req, to)
 		return err
 	})
 }
@@ -71,13 +100,24 @@ func (a *App) post(ctx context.Context, installation int64, t target, path strin
 // issue or pull request number, since a time by our clock. It reads the first
 // 1,200 comments from then on.
 func (a *App) FindComment(ctx context.Context, installation int64, repo checks.Repo, number int, marker string, since time.Time) (bool, error) {
+	id, err := a.findComment(ctx, installation, repo, number, marker, since)
+	return id != 0, err
+}
+
+// FindOwnComment is the id of the first comment that our App wrote with marker
+// in it below issue or pull request number, 0 for none. It reads the first
+// 1,200 comments.
+func (a *App) FindOwnComment(ctx context.Context, installation int64, repo checks.Repo, number int, marker string) (int64, error) {
+	return a.findComment(ctx, installation, repo, number, marker, time.Time{})
+}
+
+func (a *App) findComment(ctx context.Context, installation int64, repo checks.Repo, number int, marker string, since time.Time) (found int64, err error) {
 	if marker == "" {
-		return false, nil
+		return 0, nil
 	}
-	found := false
-	var bots []string // who wrote the marker, and GitHub names no App
-	err := a.as(ctx, installation, conversation("list comments", repo, number), func(ctx context.Context, rest *gh.Client) error {
-		found, bots = false, nil
+	var bots []comment // that have the marker, and GitHub names no App
+	err = a.as(ctx, installation, conversation("list comments", repo, number), func(ctx context.Context, rest *gh.Client) error {
+		found, bots = 0, nil
 		q := url.Values{}
 		if !since.IsZero() {
 			q.Set("since", stamp(since.Add(-clockSkew)))
@@ -88,28 +128,33 @@ func (a *App) FindComment(ctx context.Context, installation int64, repo checks.R
 				switch {
 				case !strings.Contains(c.Body, marker):
 				case c.App != nil && c.App.ID != 0:
-					found = found || c.App.ID == a.o.AppID
+					if found == 0 && c.App.ID == a.o.AppID {
+						found = c.ID
+					}
 				case c.User.Type == "Bot":
-					bots = append(bots, c.User.Login)
+					bots = append(bots, c)
 				}
 			}
-			return !found
+			return found == 0
 		})
 	})
-	if err != nil || found || len(bots) == 0 {
+	if err != nil || found != 0 || len(bots) == 0 {
 		return found, err
 	}
 	own, err := a.bot(ctx)
 	if err != nil {
-		return false, err
+		return 0, err
 	}
-	for _, login := range bots {
-		found = found || strings.EqualFold(login, own)
+	for _, c := range bots {
+		if strings.EqualFold(c.User.Login, own) {
+			return c.ID, nil
+		}
 	}
-	return found, nil
+	return 0, nil
 }
 
 type comment struct {
+	ID   int64  `json:"id"`
 	Body string `json:"body"`
 	User struct {
 		Login string `json:"login"`

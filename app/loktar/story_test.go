@@ -16,6 +16,7 @@ import (
 
 	"github.com/dudesons/loktar/app/minihub"
 	"github.com/dudesons/loktar/app/minihub/minihubtest"
+	"github.com/dudesons/loktar/app/slack/slacktest"
 	"github.com/dudesons/loktar/runner/docker/dockertest"
 	"github.com/dudesons/loktar/runner/publish/publishtest"
 )
@@ -59,6 +60,7 @@ func tell(t *testing.T, pattern string) {
 					"buttons": w.buttons, "answered": w.answered, "refused": w.refused, "blocked": w.blocked, "comments": w.comments,
 					"tagged": w.tagged, "notes": w.notes, "released": w.released,
 					"registry": w.registry, "image": w.pulled, "tags": w.tags, "engine": w.engineHas,
+					"slack": w.slack, "told": w.told, "messages": w.messages, "workspace": w.workspace, "sticky": w.sticky,
 					"running": w.running, "prints": w.prints, "hub": w.outage, "delivered": w.delivered,
 				},
 			})
@@ -66,14 +68,14 @@ func tell(t *testing.T, pattern string) {
 	}
 }
 
-// granted are the hub's settings for a story: one that has people comment
-// gives the App what that takes beyond the least that it needs.
+// granted are the hub's settings for a story: one that has people comment, or
+// Loktar, gives the App what that takes beyond the least that it needs.
 func granted(t *testing.T, file string) (o minihub.Options) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(text), "\nsay ") {
+	if !strings.Contains(string(text), "\nsay ") && !strings.Contains(string(text), "\nsticky ") {
 		return o
 	}
 	o.Permissions = map[string]string{"metadata": "read", "checks": "write", "contents": "read",
@@ -103,6 +105,7 @@ type world struct {
 	dark   atomic.Bool // GitHub's REST API is down
 	aside  corner      // what `swap` changes for what is looked at
 	bucket *s3.Client  // of the story's S3 server
+	people *slacktest.Workspace
 }
 
 // addresses counts the addresses that stories were given.

@@ -93,7 +93,11 @@ func (s *server) run(w http.ResponseWriter, r *http.Request) {
 		Rows  []row
 		// Required are the jobs that are there for their required checks alone.
 		Required []row
+		Untold   []string
 	}{page: s.page(r, ""), Run: run, Now: stateOfRun(run, jobs), Links: s.links(run)}
+	if s.Untold != nil && run.Notify != nil {
+		v.Untold = s.Untold(id)
+	}
 	v.Title = v.Now.Label + " · " + subject(run)
 	if !run.Done() {
 		v.Refresh = 10

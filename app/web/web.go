@@ -46,6 +46,9 @@ type Options struct {
 	// the repository with the id repo, good for a while. Nil means that files
 	// cannot be had.
 	FileURL func(repo int64, a checks.Artifact) string
+	// Untold is who could not be told of a run, and why, in sentences for
+	// anyone. Nil means that everybody was.
+	Untold func(run string) []string
 	// Ready names, in sentences for anyone, what keeps the server from
 	// working; none when all is well. Nil means always well.
 	Ready func(context.Context) []string

@@ -64,8 +64,7 @@ func (n *Notifier) write(ctx context.Context, run *checks.Run, id int64, body st
 		err := c.EditComment(ctx, run.Installation, run.Repo, id, body)
 		if checks.KindOf(err) != checks.KindNotFound {
 			return id, err
-		}
-		id = 0 // somebody deleted it
+		} // somebody deleted it
 	}
 	id, err := c.FindOwnComment(ctx, run.Installation, run.Repo, number, marker)
 	if err != nil {

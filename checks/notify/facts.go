@@ -116,7 +116,7 @@ func why(j *checks.Job) string {
 	}
 	switch {
 	case j.Result.Detail != "":
-		return j.Result.Detail
+		return strings.ReplaceAll(j.Result.Detail, "`", "") // what they enclose is code, where there is markup
 	case j.Result.Outcome == checks.OutcomeTimedOut:
 		return "Timed out" + after + "."
 	case j.Result.Outcome == checks.OutcomeFailed:

@@ -154,7 +154,7 @@ func (n *Notifier) learn(id string) (*notice, error) {
 			k.places = append(k.places, &unit{place: p, lane: p})
 		}
 	}
-	if pr := run.PullRequest; run.Notify.Comment != "" && pr != nil {
+	if pr := run.PullRequest; run.Notify.Comments() && pr != nil {
 		lane := fmt.Sprintf("%s %d %d", placeComment, run.Repo.ID, pr.Number)
 		k.places = append(k.places, &unit{place: placeComment, lane: lane, repo: run.Repo.ID})
 	}

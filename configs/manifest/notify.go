@@ -36,7 +36,7 @@ func (p *parser) notify(n *node) *checks.Notify {
 		}
 		return true
 	})
-	if out.Nobody() {
+	if len(out.Slack) == 0 && out.Comment == "" {
 		return nil
 	}
 	return out
@@ -110,7 +110,7 @@ func (p *parser) comment(n *node) checks.When {
 	words := []string{string(checks.WhenFailure), string(checks.WhenAlways)}
 	switch {
 	case n.kind == 'f':
-		return ""
+		return checks.WhenNever
 	case n.kind == 't':
 		p.fault(n, "is `true`, which does not say when; write \"failure\" or \"always\"")
 		return ""
