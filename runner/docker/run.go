@@ -23,8 +23,7 @@ import (
 	"github.com/dudesons/loktar/runner"
 )
 
-// drainTime is how long the end of the output may take after the container's
-// end.
+// drainTime is how long the output may be silent after the container's end.
 const drainTime = 2 * time.Second
 
 // maxAttempts is how often a job is started when what it needs was gone. The
@@ -283,7 +282,7 @@ func (s *Sandbox) attend(ctx context.Context, j *job, id string, out runner.Outp
 		_, _ = stdcopy.StdCopy(p, p, stream.Reader) // the wait tells of an engine that went away
 	}()
 	finish := func() {
-		drain(stream, drained)
+		drain(stream, drained, p.moved.Load)
 		p.flush()
 	}
 	ended, failed := s.engine.ContainerWait(life, id, container.WaitConditionNextExit)
@@ -338,16 +337,23 @@ func (s *Sandbox) start(ctx context.Context, j *job, id string) error {
 	return fault(err, "start container")
 }
 
-// drain waits for the rest of the output, within bounds, and ends the stream.
-func drain(stream types.HijackedResponse, drained <-chan struct{}) {
-	late := time.NewTimer(drainTime)
-	defer late.Stop()
-	select {
-	case <-drained:
-		stream.Close()
-	case <-late.C:
-		stream.Close()
-		<-drained
+// drain waits for the rest of the output, for as long as some comes, and ends
+// the stream. moved is how much came so far.
+func drain(stream types.HijackedResponse, drained <-chan struct{}, moved func() int64) {
+	defer stream.Close()
+	for before := moved(); ; {
+		select {
+		case <-drained:
+			return
+		case <-time.After(drainTime):
+		}
+		now := moved()
+		if now == before {
+			stream.Close()
+			<-drained
+			return
+		}
+		before = now
 	}
 }
 

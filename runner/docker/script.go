@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/dudesons/loktar/runner"
 )
@@ -44,6 +45,8 @@ type progress struct {
 	token []byte
 	held  []byte // the beginning of what may become a word
 
+	moved atomic.Int64 // bytes that came
+
 	// cleaning is closed when the steps are over and cleaning begins.
 	cleaning chan struct{}
 
@@ -71,6 +74,7 @@ func randomName() string {
 // Write takes the container's output. Only one goroutine calls it.
 func (p *progress) Write(b []byte) (int, error) {
 	n := len(b)
+	p.moved.Add(int64(n))
 	if len(p.held) > 0 {
 		b = append(p.held, b...)
 		p.held = nil

@@ -300,7 +300,7 @@ func (s *Sandbox) copyOutput(ctx context.Context, v *service) (err error) {
 // finish takes what is left of a service's output, and no more.
 func (v *service) finish() {
 	if v.stream.Reader != nil {
-		drain(v.stream, v.copied)
+		drain(v.stream, v.copied, func() int64 { return 0 }) // its last words alone are shown
 	}
 }
 
