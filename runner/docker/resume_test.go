@@ -232,3 +232,27 @@ func TestAbandonedJobsAreReaped(t *testing.T) {
 	}
 	b.wantNothingLeft(t.Context())
 }
+
+// A job that is taken up has the services that it had, and they go with it.
+func TestResumeWithServices(t *testing.T) {
+	b, job, before := severed(t, func(b *bench) runner.Task {
+		task := b.with("echo up; i=0; while :; do echo $i; i=$((i+1)); sleep 0.2; done & nc -ll -p 7000 -e echo pong", "7000", asks+"; echo half; sleep 3; "+asks+"; exit 3")
+		task.Attempt = 1
+		return task
+	}, "half\n")
+	if err := b.Reap(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var said strings.Builder
+	job.Services[0].Output = &said
+	out := newOutput()
+	exit, err := b.Resume(t.Context(), job, out)
+	if err != nil || exit.Code != 3 || exit.Died != "" || !strings.HasPrefix(exit.Services["db"], "sha256:") {
+		t.Errorf("exit %+v, %v\nbefore:\n%s\nafter:\n%s", exit, err, before, out)
+	}
+	contains(t, content(out.String()), "pong\nhalf\npong\n", "cleaned\n")
+	if said.Len() == 0 || strings.Contains(said.String(), "up") {
+		t.Errorf("what the service printed since is %q", said.String())
+	}
+	b.wantNoSidecars()
+}
