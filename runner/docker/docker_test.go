@@ -196,9 +196,9 @@ func TestVerdicts(t *testing.T) {
 		{"make", func(t *runner.Task) { t.Steps, t.Clean = []string{"make ci"}, []string{"make clean"} }, 0, 0,
 			[]string{"## make ci\ntested\n## make clean\ncleaned\n"}},
 		{"second of three fails", func(t *runner.Task) { t.Steps = []string{"echo a", "echo b; exit 7", "echo c"} }, 7, 1,
-			[]string{"a\n", "b\n## echo cleaned\ncleaned\n"}},
+			[]string{"a\n", "b\n## The line above exited with 7.\n## echo cleaned\ncleaned\n"}},
 		{"stops at the first failing command", func(t *runner.Task) { t.Steps = []string{"echo a\nfalse\necho b"} }, 1, 0,
-			[]string{"a\n## echo cleaned"}},
+			[]string{"a\n## The line above exited with 1.\n## echo cleaned"}},
 		{"cleaning fails", func(t *runner.Task) {
 			t.Steps, t.Clean = []string{"true"}, []string{"exit 3", "echo also"}
 		}, 0, 0, []string{"exited with 3", "also\n"}},
