@@ -371,7 +371,7 @@ func (s *Sandbox) account(ctx context.Context, w *watch, code int) (exit runner.
 		return exit, fault(err, "inspect container")
 	}
 	shell, step, clean, stepsCode := w.progress.now()
-	if shell == 0 && (code == 126 || code == 127) && !w.stopping() {
+	if shell == 0 && code > 0 && code < 128 && !w.stopping() && !seen.State.OOMKilled {
 		return exit, s.noShell(ctx, w.job)
 	}
 	if clean > 0 {
