@@ -116,7 +116,7 @@ func (s *Server) open(ctx context.Context, version string) (err error) {
 		Store: s.store, Sink: hub, BaseURL: cfg.PublicURL, Budget: budget, Wake: s.report.Wake, Log: log.With().Str("part", "audit").Logger(),
 	})
 	s.replies = report.NewReplier(report.ReplierOptions{Store: s.store, Sink: hub, Budget: budget, Log: log.With().Str("part", "replies").Logger()})
-	if s.notices, err = openNotices(cfg, s.store, hub, log); err != nil {
+	if s.notices, err = openNotices(cfg, s.store, hub, budget, log); err != nil {
 		return err
 	}
 	policy := policies(cfg)

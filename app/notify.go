@@ -10,14 +10,15 @@ import (
 	"github.com/dudesons/loktar/app/slack"
 	"github.com/dudesons/loktar/checks"
 	"github.com/dudesons/loktar/checks/notify"
+	"github.com/dudesons/loktar/checks/report"
 	"github.com/dudesons/loktar/configs"
 	"github.com/dudesons/loktar/store"
 )
 
 // openNotices joins what tells people of runs, beside GitHub's checks.
-func openNotices(cfg configs.Config, s *store.Store, comments notify.Comments, log zerolog.Logger) (*notify.Notifier, error) {
+func openNotices(cfg configs.Config, s *store.Store, comments notify.Comments, budget *report.Budget, log zerolog.Logger) (*notify.Notifier, error) {
 	o := notify.Options{
-		Store: s, Comments: comments, BaseURL: cfg.PublicURL, GitHubURL: cfg.GitHub.URL,
+		Store: s, Comments: comments, Budget: budget, BaseURL: cfg.PublicURL, GitHubURL: cfg.GitHub.URL,
 		Log: log.With().Str("part", "notify").Logger(),
 	}
 	if cfg.Slack.Used() {

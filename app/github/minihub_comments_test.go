@@ -95,3 +95,39 @@ func TestCommentsWithoutLeaveAtMinihub(t *testing.T) {
 		t.Errorf("the hub has %+v", all)
 	}
 }
+
+// TestOwnCommentAtMinihub keeps one comment up to date.
+func TestOwnCommentAtMinihub(t *testing.T) {
+	hub, r, here, id := shop(t, minihubtest.Options{Hub: minihub.Options{Permissions: map[string]string{
+		"metadata": "read", "checks": "write", "contents": "read", "pull_requests": "read", "issues": "write"}}})
+	a := appOf(t, hub)
+	hub.Commit(r, minihub.Commit{Branch: "topic", From: "main", Files: map[string]string{"a/x.txt": "2\n"}})
+	number := hub.Open(r, minihub.NewPull{Title: "Change x", Head: "topic", Author: "ann"})
+	if _, err := r.Comment(t.Context(), number, "ann", marker+" is what they write"); err != nil {
+		t.Fatal(err)
+	}
+	find := func(want int64) {
+		t.Helper()
+		if got, err := a.FindOwnComment(t.Context(), id, here, number, marker); got != want || err != nil {
+			t.Errorf("found %d, %v; want %d", got, err, want)
+		}
+	}
+	find(0)
+	made, err := a.CreateComment(t.Context(), id, here, number, marker+" one")
+	if err != nil || made == 0 {
+		t.Fatalf("%d, %v", made, err)
+	}
+	find(made)
+	if err := a.EditComment(t.Context(), id, here, made, marker+" two"); err != nil {
+		t.Fatal(err)
+	}
+	if all := hub.Comments("acme/shop", number); len(all) != 2 || all[1].Body != marker+" two" || all[1].Author != "loktar[bot]" {
+		t.Errorf("the hub has %+v", all)
+	}
+	if err := a.EditComment(t.Context(), id, here, made+1000, "x"); checks.KindOf(err) != checks.KindNotFound {
+		t.Errorf("an edit of nothing: %v", err)
+	}
+	if _, err := a.CreateComment(t.Context(), id, here, 999, "x"); checks.KindOf(err) != checks.KindNotFound {
+		t.Errorf("a comment below nothing: %v", err)
+	}
+}

@@ -133,9 +133,8 @@ func unanswered(f *fault, err error) error {
 	case errors.Is(err, context.Canceled):
 		f.ctx = context.Canceled
 	}
-	var at *url.Error
-	if errors.As(err, &at) {
-		err = at.Err // without the address
+	for at := (*url.Error)(nil); errors.As(err, &at); {
+		err = at.Err // without the address, which each client on the way adds
 	}
 	f.said = printable(err.Error())
 	return checks.Errorf(checks.KindUnavailable, f, "Slack does not answer.")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/dudesons/loktar/checks"
 	"github.com/dudesons/loktar/checks/markdown"
@@ -46,6 +47,13 @@ func (n *Notifier) comment(ctx context.Context, t *told, muted bool) {
 		post.GivenUp = "GitHub did not take a comment on another pull request of this repository within the hour."
 		n.settle(ctx, t, post, nil)
 		return
+	}
+	if b := n.o.Budget; b != nil {
+		now := time.Now()
+		if t.early = b.Spare(run.Installation, now).Sub(now); t.early > 0 {
+			return
+		}
+		b.Spend(run.Installation, now, 1)
 	}
 	t.called = true
 	if id, err = n.write(ctx, &run, id, body); err == nil {

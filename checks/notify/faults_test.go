@@ -11,6 +11,7 @@ import (
 
 	"github.com/dudesons/loktar/app/slack/slacktest"
 	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/checks/report"
 )
 
 // TestSlackIsDown shows that a Slack that is down loses nothing: what happened
@@ -261,11 +262,34 @@ func TestComment(t *testing.T) {
 	w.talk.mu.Lock()
 	w.talk.err = nil
 	w.talk.mu.Unlock()
+
+	// Comments count as writes, and leave the last of the hour to checks.
+	budget := report.NewBudget(report.Limits{Minute: 10, Hour: 10})
+	budget.Spend(7, time.Now(), 10)
+	w.shut()
+	w.budget = budget
+	w.open()
+	poor, jobs := w.run(only, "api")
+	poor.PullRequest.Number = 9
+	before = w.talk.calls
+	w.ends(&poor, jobs, failed)
+	w.until("the run to be read", func() bool { rows, err := w.store.Notices(9); return err == nil && len(rows) == 1 })
+	w.shut()
+	if w.talk.calls != before {
+		t.Error("a comment was written that the budget had no room for")
+	}
+	w.budget = nil
+	w.open()
+	w.told()
+	if c := w.talk.all(); len(c) != 2 {
+		t.Errorf("with room again there is %q", c)
+	}
+
 	never, jobs := w.run(checks.Notify{Comment: checks.WhenNever, Slack: ci(checks.WhenAlways).Slack}, "api")
 	never.PullRequest.Number = 6
 	w.ends(&never, jobs, failed)
 	w.told()
-	if c := w.talk.all(); len(c) != 1 {
+	if c := w.talk.all(); len(c) != 2 {
 		t.Errorf("a pull request that wants none has a comment: %q", c)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/checks/report"
 )
 
 // Store is what there is to tell, and what was told. Its methods are safe for
@@ -86,6 +87,8 @@ type Options struct {
 	// Slack is nil where none is configured.
 	Slack    Slack
 	Comments Comments
+	// Budget is what comments are counted in and wait for; nil counts nothing.
+	Budget *report.Budget
 	// BaseURL is where the pages of runs are, GitHubURL where repositories
 	// are, both without a final slash.
 	BaseURL, GitHubURL string

@@ -16,6 +16,7 @@ import (
 	"github.com/dudesons/loktar/app/slack/slacktest"
 	"github.com/dudesons/loktar/checks"
 	"github.com/dudesons/loktar/checks/notify"
+	"github.com/dudesons/loktar/checks/report"
 	"github.com/dudesons/loktar/store"
 )
 
@@ -33,6 +34,8 @@ type world struct {
 	token string
 	hook  string
 	talk  *talk
+
+	budget *report.Budget
 }
 
 func begin(t *testing.T) *world {
@@ -56,7 +59,7 @@ func (w *world) open() {
 	}
 	w.store = s
 	w.o = notify.Options{
-		Store: s, Comments: w.talk, BaseURL: "https://loktar.example.com", GitHubURL: "https://github.com",
+		Store: s, Comments: w.talk, Budget: w.budget, BaseURL: "https://loktar.example.com", GitHubURL: "https://github.com",
 		Gap: time.Millisecond, Progress: 2 * time.Millisecond, Log: zerolog.New(zerolog.NewTestWriter(w.t)),
 		Slack: slack.New(slack.Options{URL: w.slack.URL, Texts: texts, Log: zerolog.Nop(),
 			Token: func() (string, error) {
@@ -178,6 +181,7 @@ func ci(on ...checks.When) checks.Notify {
 type talk struct {
 	mu       sync.Mutex
 	comments map[int64]string
+	pulls    map[int64]int
 	next     int64
 	err      error // of all calls that write
 	lost     bool  // the next comment is written, and its answer is lost
@@ -186,16 +190,17 @@ type talk struct {
 
 var errLost = errors.New("connection reset")
 
-func (k *talk) CreateComment(_ context.Context, _ int64, _ checks.Repo, _ int, body string) (int64, error) {
+func (k *talk) CreateComment(_ context.Context, _ int64, _ checks.Repo, number int, body string) (int64, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.calls++; k.err != nil {
 		return 0, k.err
 	}
 	if k.comments == nil {
-		k.comments = map[int64]string{}
+		k.comments, k.pulls = map[int64]string{}, map[int64]int{}
 	}
 	k.next++
+	k.pulls[k.next] = number
 	k.comments[k.next] = body
 	if k.lost {
 		k.lost = false
@@ -217,11 +222,11 @@ func (k *talk) EditComment(_ context.Context, _ int64, _ checks.Repo, id int64, 
 	return nil
 }
 
-func (k *talk) FindOwnComment(_ context.Context, _ int64, _ checks.Repo, _ int, marker string) (int64, error) {
+func (k *talk) FindOwnComment(_ context.Context, _ int64, _ checks.Repo, number int, marker string) (int64, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for id, body := range k.comments {
-		if strings.Contains(body, marker) {
+		if k.pulls[id] == number && strings.Contains(body, marker) {
 			return id, nil
 		}
 	}

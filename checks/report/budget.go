@@ -127,6 +127,11 @@ func (b *Budget) next(installation int64, r rank, now time.Time) time.Time {
 	return at
 }
 
+// Spare is when something may be written that can wait: now, or later.
+func (b *Budget) Spare(installation int64, now time.Time) time.Time {
+	return b.next(installation, rankProgress, now)
+}
+
 // room is how many more writes of that rank the hour has.
 func (b *Budget) room(installation int64, r rank, now time.Time) int {
 	b.mu.Lock()

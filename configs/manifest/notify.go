@@ -108,10 +108,10 @@ func (p *parser) some(n *node) {
 
 func (p *parser) comment(n *node) checks.When {
 	words := []string{string(checks.WhenFailure), string(checks.WhenAlways)}
-	switch {
-	case n.kind == 'f':
+	switch n.kind {
+	case 'f':
 		return checks.WhenNever
-	case n.kind == 't':
+	case 't':
 		p.fault(n, "is `true`, which does not say when; write \"failure\" or \"always\"")
 		return ""
 	}

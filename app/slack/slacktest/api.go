@@ -50,6 +50,9 @@ func (w *Workspace) api(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	out, bad := do(rw, tok, args)
+	if f != nil && f.Then != nil {
+		f.Then()
+	}
 	switch {
 	case f != nil && f.Lost:
 		panic(http.ErrAbortHandler)

@@ -79,6 +79,8 @@ type Fault struct {
 	Error  string
 	// Lost: the call is done, and the connection ends without an answer.
 	Lost bool
+	// Then is called when the call is done, before its answer.
+	Then func()
 	// Reset: the connection ends and nothing is done.
 	Reset bool
 	// Wait is how long the call takes before.
@@ -101,6 +103,9 @@ func Start(t testing.TB) *Workspace {
 	t.Cleanup(w.server.Close)
 	return w
 }
+
+// At is a workspace of another process, by its URL: for who only calls it.
+func At(url string) *Workspace { return &Workspace{URL: url} }
 
 // Add makes a public channel; member says whether the bot is in it.
 func (w *Workspace) Add(name string, member bool) *Channel {
