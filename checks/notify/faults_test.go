@@ -86,6 +86,31 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// TestProgressIsTold shows that a message changes seldom while its run goes
+// on, however much happens, and at once when it ends.
+func TestProgressIsTold(t *testing.T) {
+	w := begin(t)
+	w.shut()
+	w.progress = time.Hour
+	w.open()
+	r, jobs := w.run(ci(checks.WhenAlways), "a", "b", "c", "d")
+	w.commit(r, jobs)
+	w.told()
+	for n := range 3 {
+		w.ends(&r, jobs, []checks.Outcome{passed, passed, passed}[:n+1]...)
+		// What comes later is told meanwhile.
+		other, more := w.run(ci(checks.WhenAlways), "a")
+		w.ends(&other, more, passed)
+		w.until("the other run to be told", func() bool { return len(w.slack.Messages("ci")) == n+2 })
+		if got := w.slack.Messages("ci")[0]; got.Edits > 1 {
+			t.Fatalf("the message changed %d times within the hour", got.Edits)
+		}
+	}
+	edits := w.slack.Messages("ci")[0].Edits
+	w.ends(&r, jobs, passed, passed, passed, passed)
+	w.until("the end to be told", func() bool { return w.slack.Messages("ci")[0].Edits > edits })
+}
+
 // TestLostAnswer shows that a message whose answer was lost is found where the
 // App may read the channel, and comes twice where it may not.
 func TestLostAnswer(t *testing.T) {

@@ -74,6 +74,7 @@ func (n *Notifier) read(t *told) (run checks.Run, jobs []checks.Job, post checks
 	if run, t.err = n.o.Store.Run(t.row.Run); t.err != nil || run.Notify == nil {
 		return
 	}
+	t.over = run.Done()
 	if jobs, t.err = n.o.Store.Jobs(run.ID); t.err != nil {
 		return
 	}

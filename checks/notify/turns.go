@@ -14,6 +14,8 @@ import (
 // notice is a run of which places are to be told.
 type notice struct {
 	places []*unit
+	// over: it has ended, and nothing of it need be remembered between rows.
+	over bool
 }
 
 // unit is one place of a run. While it is told nothing else goes on in its
@@ -23,6 +25,7 @@ type unit struct {
 	repo        int64
 	rev         uint64 // the newest revision that it was told of
 	due         time.Time
+	early       uint64                      // the revision that is kept back until due; a newer one is looked at: it may be the end
 	backoff     *backoff.ExponentialBackOff // nil before the first failure
 	memory
 }
@@ -53,6 +56,8 @@ type told struct {
 	called bool
 	// early: the run goes on, and its message changed just now.
 	early time.Duration
+	// over: the run has ended.
+	over bool
 	// muted: GitHub does not take comments in the repository.
 	muted bool
 }
@@ -93,7 +98,9 @@ func (n *Notifier) dispatch(ctx context.Context) time.Duration {
 			if err := n.o.Store.NoticeDone(ctx, row.Run, row.Rev); err != nil {
 				return n.stumbled(err, "cannot end a notice; trying again")
 			}
-			delete(n.known, row.Run)
+			if k.over || len(k.places) == 0 {
+				delete(n.known, row.Run)
+			}
 		}
 	}
 	return next
@@ -108,6 +115,9 @@ func (n *Notifier) begin(ctx context.Context, row checks.NoticeRow, u *unit) tim
 	}
 	if l.flight {
 		return time.Hour // likewise
+	}
+	if u.early != 0 && u.early != row.Rev {
+		u.due, u.early = time.Time{}, 0
 	}
 	if left := max(time.Until(u.due), time.Until(l.due)); left > 0 {
 		return left
@@ -165,6 +175,9 @@ func (n *Notifier) learn(id string) (*notice, error) {
 func (n *Notifier) ended(t told) {
 	u, l := t.unit, n.lanes[t.unit.lane]
 	n.busy--
+	if k := n.known[t.row.Run]; k != nil {
+		k.over = k.over || t.over
+	}
 	l.flight, u.memory = false, t.memory
 	if t.called {
 		l.due = time.Now().Add(n.o.Gap)
@@ -174,11 +187,12 @@ func (n *Notifier) ended(t told) {
 	}
 	switch {
 	case t.early > 0:
-		u.due = time.Now().Add(t.early)
+		u.due, u.early = time.Now().Add(t.early), t.row.Rev
 	case t.err != nil:
+		u.early = 0
 		n.failed(t, l)
 	default:
-		u.rev, u.due, u.backoff, l.backoff = t.row.Rev, time.Time{}, nil, nil
+		u.rev, u.due, u.early, u.backoff, l.backoff = t.row.Rev, time.Time{}, 0, nil, nil
 		n.sweep()
 	}
 }

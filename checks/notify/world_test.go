@@ -35,7 +35,8 @@ type world struct {
 	hook  string
 	talk  *talk
 
-	budget *report.Budget
+	budget   *report.Budget
+	progress time.Duration // 0 is in a hurry too
 }
 
 func begin(t *testing.T) *world {
@@ -60,7 +61,7 @@ func (w *world) open() {
 	w.store = s
 	w.o = notify.Options{
 		Store: s, Comments: w.talk, Budget: w.budget, BaseURL: "https://loktar.example.com", GitHubURL: "https://github.com",
-		Gap: time.Millisecond, Progress: 2 * time.Millisecond, Log: zerolog.New(zerolog.NewTestWriter(w.t)),
+		Gap: time.Millisecond, Progress: max(w.progress, 2*time.Millisecond), Log: zerolog.New(zerolog.NewTestWriter(w.t)),
 		Slack: slack.New(slack.Options{URL: w.slack.URL, Texts: texts, Log: zerolog.Nop(),
 			Token: func() (string, error) {
 				w.mu.Lock()
