@@ -49,11 +49,13 @@ func startChild(t *testing.T, test, config string) *child {
 	}
 	c := &child{t: t, cmd: cmd, stdin: in, armed: make(chan struct{}), ended: make(chan struct{})}
 	lines := bufio.NewScanner(out)
+	said := ""
 	for lines.Scan() && c.url == "" {
 		if addr, ok := strings.CutPrefix(lines.Text(), "listens at "); ok {
 			c.url = "http://" + addr
 			break
 		}
+		said += lines.Text() + "\n"
 	}
 	go func() {
 		for lines.Scan() {
@@ -66,7 +68,7 @@ func startChild(t *testing.T, test, config string) *child {
 	}()
 	t.Cleanup(c.kill)
 	if c.url == "" {
-		t.Fatal("the server did not start")
+		t.Fatalf("the server did not start: %s", said)
 	}
 	return c
 }
