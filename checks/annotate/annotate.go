@@ -126,10 +126,7 @@ type place struct {
 
 // add takes a test.
 func (c *Collector) add(t test) {
-	t.name = c.texts.oneLine(t.name, maxName)
-	if t.name == "" {
-		t.name = "(a test without a name)"
-	}
+	t.name = c.texts.testName(t.name)
 	if c.again(t) {
 		return
 	}
@@ -176,7 +173,7 @@ func (c *Collector) add(t test) {
 
 // flake takes a failure of a test that passed when the tool tried it again.
 func (c *Collector) flake(t test) {
-	name := c.texts.oneLine(t.name, maxName)
+	name := c.texts.testName(t.name)
 	if len(c.red) < checks.MaxRedSeen && !slices.Contains(c.red, name) {
 		c.red = append(c.red, name)
 	}

@@ -268,3 +268,16 @@ func (w *watched) Read(p []byte) (int, error) {
 	}
 	return w.Reader.Read(p)
 }
+
+// TestNamelessFlake shows that a test which failed and then passed has a name
+// by which it is remembered, whatever its report calls it.
+func TestNamelessFlake(t *testing.T) {
+	for _, name := range []string{"", " ", "\u200b"} {
+		c := collector(".")
+		report := `<testsuite><testcase name="` + name + `"><flakyFailure message="no"/></testcase></testsuite>`
+		c.Report("TEST.xml", strings.NewReader(report))
+		if red := c.Findings().Seen.Red; len(red) != 1 || strings.TrimSpace(red[0]) == "" {
+			t.Errorf("%q: red are %q", name, red)
+		}
+	}
+}

@@ -18,6 +18,11 @@ func (t texts) oneLine(s string, most int) string {
 	return clip(strings.Join(strings.Fields(t.hidden(s)), " "), most)
 }
 
+// testName is what a test is called; never empty.
+func (t texts) testName(s string) string {
+	return firstOf(t.oneLine(s, maxName), "(a test without a name)")
+}
+
 // block is s as lines, at most most characters, without anything else that
 // cannot be seen, and without empty lines around it.
 func (t texts) block(s string, most int) string {
