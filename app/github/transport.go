@@ -191,7 +191,11 @@ func (g gauge) RoundTrip(req *http.Request) (*http.Response, error) {
 	left, bad := strconv.Atoi(resp.Header.Get("X-RateLimit-Remaining"))
 	reset, worse := strconv.ParseInt(resp.Header.Get("X-RateLimit-Reset"), 10, 64)
 	if bad == nil && worse == nil {
-		g.left(left, time.Unix(reset, 0))
+		at := time.Unix(reset, 0)
+		if last := time.Now().Add(time.Hour); at.After(last) {
+			at = last // it is by another clock
+		}
+		g.left(left, at)
 	}
 	return resp, nil
 }
