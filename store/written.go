@@ -44,6 +44,9 @@ func (s *Store) Wrote(ctx context.Context, installation int64, n int) error {
 		for len(all) > 0 && all[0].At+writtenSlot < old {
 			all = all[1:]
 		}
+		for i := range all { // the clock was set back
+			all[i].At = min(all[i].At, slot)
+		}
 		if k := len(all); k > 0 && all[k-1].At == slot {
 			all[k-1].N += n
 		} else {
@@ -58,10 +61,11 @@ func (s *Store) Wrote(ctx context.Context, installation int64, n int) error {
 }
 
 // Written is what Wrote was told since, or within the last hour if that is
-// later. Times are late by up to five seconds, and never early.
+// later. Times are late by up to five seconds, and never early; none is later
+// than that, whatever the clock was.
 func (s *Store) Written(since time.Time) (out []checks.Written, err error) {
 	err = s.db.View(func(tx *bolt.Tx) error {
-		c := tx.Bucket(bucketMeta).Cursor()
+		c, last := tx.Bucket(bucketMeta).Cursor(), s.now().Unix()/writtenSlot*writtenSlot
 		for k, v := c.Seek([]byte(writtenPrefix)); bytes.HasPrefix(k, []byte(writtenPrefix)); k, v = c.Next() {
 			var all []writes
 			if err := json.Unmarshal(v, &all); err != nil {
@@ -69,7 +73,7 @@ func (s *Store) Written(since time.Time) (out []checks.Written, err error) {
 			}
 			installation := int64(binary.BigEndian.Uint64(k[len(writtenPrefix):]))
 			for _, w := range all {
-				if at := time.Unix(w.At+writtenSlot, 0).UTC(); at.After(since) {
+				if at := time.Unix(min(w.At, last)+writtenSlot, 0).UTC(); at.After(since) {
 					out = append(out, checks.Written{Installation: installation, At: at, Writes: w.N})
 				}
 			}

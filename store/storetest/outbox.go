@@ -113,4 +113,11 @@ func testWritten(t *testing.T, open Open) {
 	clk.advance(40 * time.Minute)
 	must(t, s.Wrote(t.Context(), 7, 1))
 	same(t, "what is older than an hour goes", sum(begin.Add(-time.Second))[7], 2)
+	clk.advance(-24 * time.Hour)
+	begin = clk.now().Add(-5 * time.Second)
+	same(t, "the clock was set back", sum(begin)[7], 2)
+	must(t, s.Wrote(t.Context(), 7, 1))
+	clk.advance(70 * time.Minute)
+	must(t, s.Wrote(t.Context(), 7, 1))
+	same(t, "what was written by the other clock goes too", sum(begin)[7], 1)
 }
