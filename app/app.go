@@ -126,7 +126,7 @@ func (s *Server) open(ctx context.Context, version string) (err error) {
 		Report: func() { s.report.Wake(); s.replies.Wake(); s.notices.Wake() }, Log: log.With().Str("part", "engine").Logger(),
 	})
 	s.missed = &missed{
-		store: s.store, hub: hub, wake: s.engine.Wake, log: log.With().Str("part", "missed").Logger(), every: lookEvery, slack: lookSlack, asked: map[string]int{},
+		store: s.store, hub: hub, wake: s.engine.Wake, log: log.With().Str("part", "missed").Logger(), every: lookEvery, slack: lookSlack, asked: map[string]int{}, listed: map[int64]bool{},
 	}
 	s.http = s.server(version)
 	return nil

@@ -16,7 +16,7 @@ import (
 
 const (
 	// lookEvery is how often missed deliveries are looked for, and lookAgain how
-	// soon after a look that failed.
+	// soon after a look that failed; after each further one, twice as late.
 	lookEvery = 5 * time.Minute
 	lookAgain = 20 * time.Second
 	// keptByGitHub is how long GitHub keeps deliveries.
@@ -52,15 +52,20 @@ type missed struct {
 
 	asked  map[string]int // by GUID
 	looked bool           // at the open pull requests
+	listed map[int64]bool // repositories whose open pull requests were taken up
 }
 
 // run looks at the start and then now and then, until ctx is done.
 func (m *missed) run(ctx context.Context) {
+	again := lookAgain
 	for {
 		wait := m.every
-		if err := m.look(ctx); err != nil && ctx.Err() == nil {
+		if err := m.look(ctx); err == nil {
+			again = lookAgain
+		} else if ctx.Err() == nil {
 			m.log.Warn().Err(err).Msg("cannot look for what was missed; trying again")
-			wait = min(lookAgain, m.every)
+			wait = min(again, m.every)
+			again = min(2*again, m.every)
 		}
 		select {
 		case <-ctx.Done():
@@ -133,12 +138,15 @@ func (m *missed) deliveries(ctx context.Context, since, now time.Time) (heard ti
 }
 
 // pulls takes up the open pull requests that changed since and whose head has
-// no run.
+// no run. What was listed once is not listed again when another fails.
 func (m *missed) pulls(ctx context.Context, since time.Time) error {
 	installed, err := m.hub.Installed(ctx)
 	errs := []error{err}
 	for installation, repos := range installed {
 		for _, repo := range repos {
+			if m.listed[repo.ID] {
+				continue
+			}
 			pulls, err := m.hub.OpenPulls(ctx, installation, repo, since)
 			if k := checks.KindOf(err); err != nil && k != checks.KindNotFound && k != checks.KindRefused {
 				errs = append(errs, err)
@@ -149,6 +157,7 @@ func (m *missed) pulls(ctx context.Context, since time.Time) error {
 					return err
 				}
 			}
+			m.listed[repo.ID] = true
 		}
 	}
 	return errors.Join(errs...)

@@ -64,7 +64,7 @@ func TestMissed(t *testing.T) {
 	}
 	woken := 0
 	start := func() *missed {
-		return &missed{store: s, hub: hub, wake: func() { woken++ }, log: zerolog.Nop(), slack: lookSlack, asked: map[string]int{}}
+		return &missed{store: s, hub: hub, wake: func() { woken++ }, log: zerolog.Nop(), slack: lookSlack, asked: map[string]int{}, listed: map[int64]bool{}}
 	}
 
 	m := start()
@@ -123,4 +123,44 @@ func TestMissed(t *testing.T) {
 	if seen, err := s.Seen(); err != nil || time.Since(seen) > time.Minute {
 		t.Errorf("all is heard until %v, %v; nothing is missing", seen, err)
 	}
+}
+
+// TestMissedListsOnce shows that a repository which GitHub cannot list does not
+// have all others listed again and again.
+func TestMissedListsOnce(t *testing.T) {
+	s, err := store.Open(filepath.Join(t.TempDir(), "loktar.db"), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.See(t.Context(), time.Now().Add(-time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	hub := &half{listed: map[int64]int{}}
+	m := &missed{store: s, hub: hub, wake: func() {}, log: zerolog.Nop(), slack: lookSlack, asked: map[string]int{}, listed: map[int64]bool{}}
+	for range 3 {
+		if err := m.look(t.Context()); err == nil {
+			t.Error("a look that failed counts")
+		}
+	}
+	if hub.listed[1] != 1 || hub.listed[2] != 3 {
+		t.Errorf("listed %v", hub.listed)
+	}
+}
+
+// half is a GitHub that cannot list the pull requests of repository 2.
+type half struct {
+	forgetful
+	listed map[int64]int
+}
+
+func (h *half) Installed(context.Context) (map[int64][]checks.Repo, error) {
+	return map[int64][]checks.Repo{9: {{ID: 1, Owner: "acme", Name: "pets"}, {ID: 2, Owner: "acme", Name: "broken"}}}, nil
+}
+
+func (h *half) OpenPulls(_ context.Context, _ int64, repo checks.Repo, _ time.Time) ([]checks.PullRequest, error) {
+	if h.listed[repo.ID]++; repo.ID == 2 {
+		return nil, errors.New("no")
+	}
+	return nil, nil
 }
