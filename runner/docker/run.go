@@ -60,8 +60,9 @@ type job struct {
 	side sidecars
 }
 
-// cleanPart marks the container of clean lines that have one of their own.
-const cleanPart = "-clean"
+// cleanPart marks the container of clean lines that have one of their own. No
+// service's has such a name, see launch.
+const cleanPart = "_clean"
 
 // container is the name of the container that j is in.
 func (j *job) container() string { return "loktar-" + j.name + j.part }

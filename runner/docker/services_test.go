@@ -3,6 +3,8 @@ package docker_test
 import (
 	"context"
 	"errors"
+	"io"
+	"io/fs"
 	"strings"
 	"sync"
 	"testing"
@@ -45,6 +47,20 @@ func (b *bench) wantNoSidecars() {
 	if err != nil || len(networks) > 0 {
 		b.t.Errorf("networks left: %v, %v", networks, err)
 	}
+}
+
+// The container of clean lines is none of a service's, whatever that is called.
+func TestServiceCalledClean(t *testing.T) {
+	b := setUp(t)
+	task := b.with(serves("pong"), "7000", "nc -w 5 clean 7000 </dev/null")
+	task.Services[0].Name = "clean"
+	task.Artifacts = &runner.Artifacts{Globs: []string{"none"}, Lenient: true, Collect: func(context.Context, string, int64, fs.FileMode, func() (io.ReadCloser, error)) error { return nil }}
+	exit, out := b.run(task)
+	if exit.Code != 0 {
+		t.Errorf("%+v", exit)
+	}
+	contains(t, content(out), "pong\ncleaned\n")
+	b.wantNoSidecars()
 }
 
 func TestServiceIsReached(t *testing.T) {
