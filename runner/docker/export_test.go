@@ -14,6 +14,11 @@ func ThroughEngine(o *Options) { o.noMount = true }
 // do not serve.
 func Copying(o *Options) { o.noOverlay = true }
 
+// RecordForm and RecordFile are of what tells the next process of a job.
+var RecordForm = recordForm
+
+const RecordFile = recordFile
+
 // WithoutProc has a Sandbox look at services as one does that does not see the
 // engine's processes.
 func WithoutProc(o *Options) { o.noProc = true }

@@ -117,6 +117,16 @@ func (s *Sandbox) readLeft() error {
 			s.log.Warn().Err(err).Str("folder", e.Name()).Msg("what a job left cannot be read; the job is run anew")
 		case r.Name != e.Name() || r.Instance != s.o.Instance || r.Form != recordForm:
 		case s.o.Wanted(r.Left):
+			if old := s.left[r.Job]; old != nil {
+				// The container that it was begun in first could not be removed.
+				if old.Began.After(r.Began) {
+					continue
+				}
+				delete(s.live, old.Name)
+				if old.Holder != nil {
+					delete(s.live, old.Holder.Name)
+				}
+			}
 			s.left[r.Job] = r
 			s.live[r.Name] = struct{}{}
 			if r.Holder != nil {

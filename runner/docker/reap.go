@@ -96,7 +96,15 @@ func (s *Sandbox) isLive(labels map[string]string) bool {
 func (s *Sandbox) inUse(network string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.network == network
+	if s.network == network {
+		return true
+	}
+	for _, r := range s.left { // also when forget was called since
+		if r.Network == network {
+			return true
+		}
+	}
+	return false
 }
 
 // gone is the fault of a removal; what was gone already is none.

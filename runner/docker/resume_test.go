@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/network"
 
 	"github.com/dudesons/loktar/checks"
 	"github.com/dudesons/loktar/runner"
@@ -231,6 +234,54 @@ func TestAbandonedJobsAreReaped(t *testing.T) {
 		t.Errorf("%+v\n%s", exit, out)
 	}
 	b.wantNothingLeft(t.Context())
+}
+
+// Of two containers of one attempt the one that was begun last counts, and the
+// network that it is in stays even where the engine did not answer at first.
+func TestLeftTwice(t *testing.T) {
+	engine, d := dockertest.Engine(t), newDoor(t)
+	made := network.CreateResponse{}
+	b := setUp(t, func(o *docker.Options) {
+		var err error
+		made, err = engine.NetworkCreate(t.Context(), "loktar-"+o.Instance, network.CreateOptions{Labels: map[string]string{docker.LabelInstance: o.Instance}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, began := range map[string]string{"a": "2026-01-02T00:00:00Z", "b": "2026-01-03T00:00:00Z", "c": "2026-01-01T00:00:00Z"} {
+			text := fmt.Sprintf(`{"job":{"run":"run1","package":"pkg"},"attempt":1,"tree":%q,"form":%q,"instance":%q,"name":%q,"network":%q,"began":%q}`,
+				"/tree/"+name, docker.RecordForm, o.Instance, name, made.ID, began)
+			if err := os.Mkdir(filepath.Join(o.WorkDir, name), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(o.WorkDir, name, docker.RecordFile), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		o.Host, o.Wanted = "unix://"+d.path, func(runner.Left) bool { return true }
+	})
+	all := b.AllLeft()
+	if len(all) != 1 || all[0].Tree != "/tree/b" {
+		t.Fatalf("left: %+v", all)
+	}
+	d.cut()
+	if b.Ready(t.Context()) == nil {
+		t.Fatal("ready without an engine")
+	}
+	d.open()
+	if err := b.Reap(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(b.work)
+	if err != nil || len(entries) != 1 || entries[0].Name() != "b" {
+		t.Errorf("folders: %v, %v", entries, err)
+	}
+	if _, err := engine.NetworkInspect(t.Context(), made.ID, network.InspectOptions{}); err != nil {
+		t.Errorf("the network of what goes on: %v", err)
+	}
+	b.Abandon(all[0].Job)
+	if err := b.Reap(t.Context()); err != nil {
+		t.Error(err)
+	}
 }
 
 // A job that is taken up has the services that it had, and they go with it.
