@@ -80,13 +80,12 @@ func (b *Budget) Spend(installation int64, at time.Time, n int) {
 	}
 }
 
-// back takes back the last write that was counted, as it was not sent.
-func (b *Budget) back(installation int64) {
+// back takes back the last n writes that were counted, as they were not sent.
+func (b *Budget) back(installation int64, n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if l := b.of(installation); len(l.sent) > 0 {
-		l.sent = l.sent[:len(l.sent)-1]
-	}
+	l := b.of(installation)
+	l.sent = l.sent[:max(0, len(l.sent)-n)]
 }
 
 // Silence has nothing written until then, as GitHub asked, and less a minute

@@ -130,3 +130,35 @@ func virtually(b *testing.B, f func(*testing.T)) {
 		b.Fatal("the run was not reported as it should be")
 	}
 }
+
+// TestAnnotationsAreWithinTheBudget has checks end at once that take four
+// writes each: those under way together write no more than a minute allows.
+func TestAnnotationsAreWithinTheBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, to := newPlant(), &clerk{}
+		for i := range 3 {
+			id := fmt.Sprint("noisy", i)
+			p.add(id, 1, 20)
+			p.endAtOnce(id)
+			for _, j := range p.of[id] {
+				j.Result.Findings = &checks.Findings{Annotations: make([]checks.Annotation, 200)}
+			}
+		}
+		end := reporting(p, to, report.Limits{})
+		time.Sleep(time.Hour)
+		end()
+		var all []written
+		checked := 0
+		for _, w := range to.all {
+			for range 1 + max(0, len(w.Annotations)-1)/50 {
+				all = append(all, w)
+			}
+			if len(w.Annotations) > 0 {
+				checked++
+			}
+		}
+		if m := most(all, time.Minute); m > 80 || checked != 60 {
+			t.Errorf("%d writes in a minute, %d checks with annotations", m, checked)
+		}
+	})
+}

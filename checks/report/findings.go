@@ -27,11 +27,7 @@ func found(cr *checks.CheckRun, run checks.Run, j checks.Job, base string) strin
 	if f == nil || j.State != checks.StateDone {
 		return ""
 	}
-	most := maxNotes
-	if len(run.Packages) > manyPackages {
-		most = maxNotesMany
-	}
-	cr.Annotations = f.Annotations[:min(len(f.Annotations), most)]
+	cr.Annotations = shown(f, len(run.Packages))
 	cr.Text = failing(f, j, cr.DetailsURL)
 
 	var b strings.Builder
@@ -86,6 +82,19 @@ func found(cr *checks.CheckRun, run checks.Run, j checks.Job, base string) strin
 	}
 	return clip(b.String(), maxFound)
 }
+
+// shown are the annotations that the check of a package gets in a run of so
+// many.
+func shown(f *checks.Findings, packages int) []checks.Annotation {
+	most := maxNotes
+	if packages > manyPackages {
+		most = maxNotesMany
+	}
+	return f.Annotations[:min(len(f.Annotations), most)]
+}
+
+// further is how many writes a check with these annotations takes beside one.
+func further(notes []checks.Annotation) int { return max(0, (len(notes)-1)/annotationBatch) }
 
 // digits is n with commas.
 func digits(n int) string {

@@ -15,6 +15,7 @@ type entry struct {
 	installation int64
 	rank         rank
 	packages     int  // of the run
+	more         int  // writes that it takes beside one
 	gone         bool // GitHub has it
 }
 
@@ -92,6 +93,9 @@ func (r *Reporter) weigh(row checks.OutboxRow, runs map[string]checks.Run) *entr
 	}
 	if job, err := r.o.Store.Job(checks.JobID{Run: run.ID, Package: row.Key.Name}); err == nil {
 		e.rank = rankOf(job)
+		if f := job.Result.Findings; f != nil && job.State == checks.StateDone {
+			e.more = further(shown(f, e.packages))
+		}
 	}
 	return e
 }
@@ -125,7 +129,7 @@ func (r *Reporter) serve(installation int64, l *line, send func(*entry)) time.Du
 			next = min(next, time.Minute)
 			continue
 		}
-		r.budget.Spend(installation, now, 1)
+		r.budget.Spend(installation, now, 1+e.more)
 		r.flight[key] = true
 		l.busy++
 		send(e)

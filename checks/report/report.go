@@ -248,9 +248,9 @@ func (r *Reporter) ended(s sent) {
 	delete(r.flight, key)
 	r.lines[e.installation].busy--
 	if s.unsent {
-		r.budget.back(e.installation)
+		r.budget.back(e.installation, 1+e.more)
 	}
-	r.budget.Spend(e.installation, now, s.more)
+	r.budget.Spend(e.installation, now, max(0, s.more-e.more))
 	if s.doubt {
 		r.doubted[key] = true
 	}

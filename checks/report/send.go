@@ -52,7 +52,7 @@ func (r *Reporter) send(ctx context.Context, d delivery) (s sent) {
 		return s
 	}
 	created := s.id == 0
-	s.more = max(0, (len(cr.Annotations)-1)/annotationBatch)
+	s.more = further(cr.Annotations)
 	var wrote sync.WaitGroup
 	wrote.Go(func() {
 		if err := r.o.Store.Wrote(ctx, d.installation, 1+s.more); err != nil {
