@@ -143,6 +143,9 @@ func (s *Sandbox) rejoin(ctx context.Context, j *job, out runner.Output) (exit r
 	if err != nil {
 		return exit, fault(err, "wait for container")
 	}
+	if !seen.State.Running && j.holder == nil && p.interrupted() && !w.stopping() {
+		return exit, lost(nil, "somebody, or an engine that ended, had asked it to end")
+	}
 	return s.account(life, &w, code)
 }
 

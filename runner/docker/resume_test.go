@@ -236,6 +236,43 @@ func TestAbandonedJobsAreReaped(t *testing.T) {
 	b.wantNothingLeft(t.Context())
 }
 
+// A job with services that was asked to end while nobody was with it says
+// nothing about the code, whatever it exited with: no holder tells of an engine
+// that ended.
+func TestResumeOfWhatWasInterrupted(t *testing.T) {
+	b, job, _ := severed(t, func(b *bench) runner.Task {
+		task := b.with(serves("pong"), "7000", "trap 'exit 0' TERM; echo half; while :; do sleep 0.1 || :; done")
+		task.Attempt = 1
+		return task
+	}, "half\n")
+	engine := dockertest.Engine(t)
+	mine := filters.NewArgs(filters.Arg("label", docker.LabelInstance+"="+b.instance), filters.Arg("label", docker.LabelJob))
+	found, err := engine.ContainerList(t.Context(), container.ListOptions{Filters: mine})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range found {
+		if strings.HasSuffix(c.Names[0], "-db") {
+			continue
+		}
+		ended, failed := engine.ContainerWait(t.Context(), c.ID, container.WaitConditionNotRunning)
+		if err := engine.ContainerKill(t.Context(), c.ID, "TERM"); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case r := <-ended:
+			if r.StatusCode != 0 {
+				t.Errorf("it exited with %d", r.StatusCode)
+			}
+		case err := <-failed:
+			t.Fatal(err)
+		}
+	}
+	_, err = b.Resume(t.Context(), job, newOutput())
+	wantKind(t, err, checks.KindLost, "had asked it to end")
+	b.wantNoSidecars()
+}
+
 // Of two containers of one attempt the one that was begun last counts, and the
 // network that it is in stays even where the engine did not answer at first.
 func TestLeftTwice(t *testing.T) {
