@@ -16,8 +16,8 @@ import (
 	"github.com/dudesons/loktar/runner"
 )
 
-// replayIdle is how long the rest of a replay may take to come after the
-// container's end.
+// replayIdle is how long the engine's stream may give nothing after the
+// container's end, before what is missing is read anew.
 const replayIdle = 5 * time.Second
 
 // Resume implements runner.Resumer. It is safe for concurrent use.
@@ -135,13 +135,13 @@ func (s *Sandbox) rejoin(ctx context.Context, j *job, out runner.Output) (exit r
 	m := s.startMeter(life, j, func() []string { return append(j.serviceIDs(), seen.ID) })
 	code, err := w.untilEnd(ctx, life, ended, failed, m.exceeded)
 	m.stop()
-	if err == nil {
+	if err = fault(err, "wait for container"); err == nil {
 		err = s.rest(life, tape, p)
 	}
 	tape.close()
 	p.flush()
 	if err != nil {
-		return exit, fault(err, "wait for container")
+		return exit, err
 	}
 	if !seen.State.Running && j.holder == nil && p.interrupted() && !w.stopping() {
 		return exit, lost(nil, "somebody, or an engine that ended, had asked it to end")
@@ -152,14 +152,16 @@ func (s *Sandbox) rejoin(ctx context.Context, j *job, out runner.Output) (exit r
 // rest gives p what it has not got yet of a container that ended. The engine's
 // stream of what is printed may end before it gave all.
 func (s *Sandbox) rest(ctx context.Context, tape *tape, p io.Writer) error {
-	tape.drain()
+	tape.drain(replayIdle)
 	again, err := s.replay(ctx, tape.id, p, tape.out.count, false)
 	if err != nil {
 		return err
 	}
 	defer again.close()
-	again.drain()
-	return again.err
+	if again.drain(callTime); again.err != nil {
+		return lost(again.err, "what it printed cannot be read whole")
+	}
+	return nil
 }
 
 // tape plays what a container printed to a writer.
@@ -188,16 +190,16 @@ func (s *Sandbox) replay(ctx context.Context, id string, to io.Writer, skip int6
 	return t, nil
 }
 
-// drain waits until all was played, or nothing more comes.
-func (t *tape) drain() {
-	idle := time.NewTimer(replayIdle)
+// drain waits until all was played, or nothing came for so long.
+func (t *tape) drain(silence time.Duration) {
+	idle := time.NewTimer(silence)
 	defer idle.Stop()
 	for {
 		select {
 		case <-t.played:
 			return
 		case <-t.moved:
-			idle.Reset(replayIdle)
+			idle.Reset(silence)
 		case <-idle.C:
 			t.close()
 			return
