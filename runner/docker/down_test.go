@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,8 +25,9 @@ type door struct {
 	path   string
 	engine string
 
-	under  sync.WaitGroup
-	listen net.Listener
+	under   sync.WaitGroup
+	severed atomic.Bool
+	listen  net.Listener
 	mu     sync.Mutex
 	conns  []net.Conn
 }
@@ -43,6 +45,7 @@ func newDoor(t *testing.T) *door {
 // cut shuts the door and ends what goes through it, as the end of the process
 // behind it does.
 func (d *door) cut() {
+	d.severed.Store(true) // before anybody hears of it, and asks for more
 	d.shut()
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -59,6 +62,7 @@ func (d *door) open() {
 		d.t.Fatal(err)
 	}
 	d.listen = l
+	d.severed.Store(false)
 	d.under.Go(func() {
 		for {
 			in, err := l.Accept()
@@ -75,12 +79,25 @@ func (d *door) open() {
 			d.mu.Unlock()
 			for _, way := range [][2]net.Conn{{in, out}, {out, in}} {
 				d.under.Go(func() {
-					_, _ = io.Copy(way[1], way[0])
+					_, _ = io.Copy(&severable{way[1], &d.severed}, way[0])
 					_ = way[1].(*net.UnixConn).CloseWrite()
 				})
 			}
 		}
 	})
+}
+
+// severable takes nothing more once it is severed.
+type severable struct {
+	io.Writer
+	severed *atomic.Bool
+}
+
+func (s *severable) Write(p []byte) (int, error) {
+	if s.severed.Load() {
+		return 0, net.ErrClosed
+	}
+	return s.Writer.Write(p)
 }
 
 // signal sends a signal to the containers of a bench, of which there is one at
