@@ -28,8 +28,8 @@ type door struct {
 	under   sync.WaitGroup
 	severed atomic.Bool
 	listen  net.Listener
-	mu     sync.Mutex
-	conns  []net.Conn
+	mu      sync.Mutex
+	conns   []net.Conn
 }
 
 func newDoor(t *testing.T) *door {
