@@ -272,7 +272,7 @@ func TestAllOutputArrives(t *testing.T) {
 	if n := strings.Count(out, "0123456789abcde\n"); n != 5242880/16 {
 		t.Errorf("%d lines came, want %d", n, 5242880/16)
 	}
-	contains(t, out, "the-end\n## echo cleaned\ncleaned\n")
+	contains(t, out, "the-end\n## The line above exited with 3.\n## echo cleaned\ncleaned\n")
 }
 
 func TestBackgroundChildDoesNotDelayTheEnd(t *testing.T) {
