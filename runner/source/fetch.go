@@ -252,7 +252,7 @@ func (m *mirror) dropHalves(most int64) (met bool, err error) {
 		if info, err := os.Stat(name); err == nil && info.Size() >= most {
 			met = true
 		}
-		err = errors.Join(err, os.Remove(name))
+		err = errors.Join(err, removeFile(name))
 	}
 	return met, err
 }

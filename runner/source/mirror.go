@@ -232,12 +232,21 @@ func cleanMirrors(dir string) error {
 			}
 			return fs.SkipDir
 		case !d.IsDir() && stale(path):
-			return os.Remove(path)
+			return removeFile(path)
 		}
 		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("clean mirrors: %w", err)
+	}
+	return nil
+}
+
+// removeFile removes a file that git may remove itself at the same time: a
+// process outlives its killed server by a moment.
+func removeFile(path string) error {
+	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	return nil
 }
