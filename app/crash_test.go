@@ -14,11 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/filters"
-	"github.com/docker/docker/api/types/network"
-	"github.com/docker/docker/api/types/volume"
-
 	"github.com/dudesons/loktar/app"
 	"github.com/dudesons/loktar/app/minihub"
 	"github.com/dudesons/loktar/app/minihub/minihubtest"
@@ -293,34 +288,15 @@ func wantNoneLeft(t *testing.T, data string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mine := filters.NewArgs(filters.Arg("label", docker.LabelInstance+"="+s.InstanceID()))
+	mine := docker.LabelInstance + "=" + s.InstanceID()
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	engine := dockertest.Engine(t)
-	containers, err := engine.ContainerList(t.Context(), container.ListOptions{All: true, Filters: mine})
-	if err != nil || len(containers) > 0 {
-		t.Errorf("containers are left: %v, %v", containers, err)
+	left, err := dockertest.Left(t.Context(), dockertest.Engine(t), mine, data)
+	if err != nil || len(left) > 0 {
+		t.Errorf("left: %v\n%s", err, strings.Join(left, "\n"))
 	}
-	volumes, err := engine.VolumeList(t.Context(), volume.ListOptions{Filters: mine})
-	if err != nil || len(volumes.Volumes) > 0 {
-		t.Errorf("volumes are left: %v, %v", volumes.Volumes, err)
-	}
-	networks, err := engine.NetworkList(t.Context(), network.ListOptions{Filters: mine})
-	if err != nil || len(networks) > 0 {
-		t.Errorf("networks are left: %v, %v", networks, err)
-	}
-	if mounts, err := os.ReadFile("/proc/mounts"); err == nil && strings.Contains(string(mounts), data) {
-		t.Errorf("mounts of %s are left:\n%s", data, mounts)
-	}
-	for _, empty := range []string{"work", "git/trash"} {
-		if entries, err := os.ReadDir(filepath.Join(data, empty)); err != nil || len(entries) > 0 {
-			t.Errorf("%s holds %v, %v", empty, entries, err)
-		}
-	}
-	// Worktrees that nobody leases are kept for the next run; .git folders go
-	// with their lease.
-	if gits, err := filepath.Glob(filepath.Join(data, "git", "worktrees", "*", "git-*")); err != nil || len(gits) > 0 {
-		t.Errorf("leased folders are left: %v, %v", gits, err)
+	if entries, err := os.ReadDir(filepath.Join(data, "git", "trash")); err != nil || len(entries) > 0 {
+		t.Errorf("git/trash holds %v, %v", entries, err)
 	}
 }
