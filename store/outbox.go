@@ -96,10 +96,11 @@ func (s *Store) Outbox(limit int) (rows []checks.OutboxRow, err error) {
 // Delivered says that GitHub has the state rev of the check run key, under
 // the id checkRunID, which is remembered for ever. The row goes when rev is
 // its revision; with a newer one it stays, to be delivered again. No row is
-// no error. A checkRunID below 1 is refused.
+// no error. A checkRunID of 0 says that GitHub needs no check run of it, and
+// changes none that is remembered; one below 0 is refused.
 func (s *Store) Delivered(ctx context.Context, key checks.CheckKey, rev uint64, checkRunID int64) error {
 	err := checkKey(key)
-	if err == nil && checkRunID < 1 {
+	if err == nil && checkRunID < 0 {
 		err = checks.Errorf(checks.KindRefused, nil, "%d is not the id of a check run.", checkRunID)
 	}
 	if err == nil {

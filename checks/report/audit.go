@@ -3,6 +3,7 @@ package report
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -171,6 +172,9 @@ func (a *Auditor) look(ctx context.Context, run checks.Run) error {
 	var dirty []checks.CheckKey
 	for _, cr := range want {
 		there := shown[cr.Key.String()]
+		if len(there) == 0 && a.overtaken(run, cr.Key.Name, list) {
+			continue
+		}
 		if !right(there, cr) {
 			dirty = append(dirty, cr.Key)
 			continue
@@ -198,6 +202,21 @@ func (a *Auditor) look(ctx context.Context, run checks.Run) error {
 	}
 	a.o.Wake()
 	return nil
+}
+
+// overtaken reports whether a newer run's check of that name is among shown:
+// the reporter creates none then that would hide it.
+func (a *Auditor) overtaken(run checks.Run, name string, shown []checks.ShownCheck) bool {
+	for _, s := range shown {
+		id, of, _ := strings.Cut(s.ExternalID, "/")
+		if of != name || id == run.ID {
+			continue
+		}
+		if other, err := a.o.Store.Run(id); err == nil && other.Seq > run.Seq && other.Target() == run.Target() {
+			return true
+		}
+	}
+	return false
 }
 
 // right reports whether one of those that GitHub shows is as it should be.

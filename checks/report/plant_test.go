@@ -1,8 +1,10 @@
 package report_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -27,6 +29,7 @@ type plant struct {
 	rev   uint64
 	ids   map[checks.CheckKey]int64
 	wrote []checks.Written
+	seq   uint64 // of the next run
 	wake  func()
 }
 
@@ -51,7 +54,7 @@ func (p *plant) dirty(run, name string) {
 func (p *plant) add(id string, installation int64, n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	run := &checks.Run{ID: id, Installation: installation, Created: time.Now(), HeadSHA: "abc"}
+	run := &checks.Run{ID: id, Installation: installation, Created: time.Now(), HeadSHA: "abc", Seq: p.seq}
 	p.runs[id] = run
 	for i := range n {
 		j := &checks.Job{Run: id, Package: checks.Package{Name: fmt.Sprintf("p%04d", i)}, State: checks.StateQueued, Required: i%10 == 3}
@@ -147,7 +150,30 @@ func (p *plant) Delivered(_ context.Context, key checks.CheckKey, rev uint64, id
 	return nil
 }
 
-func (p *plant) Discard(context.Context, checks.CheckKey, uint64, string) error { return nil }
+func (p *plant) Discard(_ context.Context, key checks.CheckKey, rev uint64, _ string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if row := p.rows[key]; row != nil && row.Rev == rev {
+		delete(p.rows, key)
+	}
+	return nil
+}
+
+func (p *plant) CheckRunID(key checks.CheckKey) (int64, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ids[key], nil
+}
+
+func (p *plant) RunsOf(int64, string) (out []checks.Run, _ error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, run := range p.runs {
+		out = append(out, *run)
+	}
+	slices.SortFunc(out, func(a, b checks.Run) int { return cmp.Compare(b.Seq, a.Seq) })
+	return slices.DeleteFunc(out, func(r checks.Run) bool { return r.Seq == 0 }), nil
+}
 
 func (p *plant) Run(id string) (checks.Run, error) {
 	p.mu.Lock()

@@ -69,6 +69,13 @@ func (r *Reporter) read() error {
 	}
 	// What changed while it was sent is among the rows now.
 	maps.DeleteFunc(r.said, func(key checks.CheckKey, _ uint64) bool { return known[key] == nil })
+	if len(r.newer) > maxNewer {
+		present := make(map[string]bool, len(runs))
+		for key := range known {
+			present[key.Run] = true
+		}
+		maps.DeleteFunc(r.newer, func(run string, _ []newerRun) bool { return !present[run] })
+	}
 	now := time.Now()
 	r.known, r.stale, r.readAt, r.readTook = known, false, now, now.Sub(began)
 	return nil
@@ -85,6 +92,7 @@ func (r *Reporter) weigh(row checks.OutboxRow, runs map[string]checks.Run) *entr
 			return e
 		}
 		runs[run.ID] = run
+		r.relate(&run)
 	}
 	e.installation, e.packages = run.Installation, len(run.Packages)
 	if e.aggregate() {
@@ -101,7 +109,7 @@ func (r *Reporter) weigh(row checks.OutboxRow, runs map[string]checks.Run) *entr
 }
 
 // serve sends what is due of a line and returns how long until more is.
-func (r *Reporter) serve(installation int64, l *line, send func(*entry)) time.Duration {
+func (r *Reporter) serve(installation int64, l *line, send func(e *entry, over bool)) time.Duration {
 	next, now := time.Hour, time.Now()
 	if left := l.rest.Sub(now); left > 0 {
 		return left
@@ -118,6 +126,10 @@ func (r *Reporter) serve(installation int64, l *line, send func(*entry)) time.Du
 			next = min(next, w.due.Sub(now))
 			continue
 		}
+		waits, over := r.overtaken(key)
+		if waits {
+			continue // the end of the other's delivery has the outbox read again
+		}
 		if left := r.hush(e, now); left > 0 {
 			next = min(next, left)
 			continue
@@ -132,7 +144,7 @@ func (r *Reporter) serve(installation int64, l *line, send func(*entry)) time.Du
 		r.budget.Spend(installation, now, 1+e.more)
 		r.flight[key] = true
 		l.busy++
-		send(e)
+		send(e, over)
 	}
 	return next
 }

@@ -21,12 +21,16 @@ import (
 type Store interface {
 	// Outbox lists at most limit rows, oldest first.
 	Outbox(limit int) ([]checks.OutboxRow, error)
-	// Delivered records that GitHub has the state of rev under checkRunID; the
-	// row stays when it has a newer Rev by now.
+	// Delivered records that GitHub has the state of rev under checkRunID, or
+	// with 0 that it needs none; the row stays when it has a newer Rev by now.
 	Delivered(ctx context.Context, key checks.CheckKey, rev uint64, checkRunID int64) error
 	// Discard gives a row up, and keeps why as a trace.
 	Discard(ctx context.Context, key checks.CheckKey, rev uint64, why string) error
+	// CheckRunID is the id that a check run is known by at GitHub, 0 for none.
+	CheckRunID(key checks.CheckKey) (int64, error)
 	Run(id string) (checks.Run, error)
+	// RunsOf lists the runs of a commit, in any state, the newest first.
+	RunsOf(repo int64, headSHA string) ([]checks.Run, error)
 	Jobs(run string) ([]checks.Job, error)
 	Job(id checks.JobID) (checks.Job, error)
 	// Wrote keeps, for an hour at least, that GitHub is written to n times for
@@ -83,6 +87,7 @@ type Reporter struct {
 	doubted  map[checks.CheckKey]bool           // a create may have reached GitHub unknown to us
 	open     map[int64]map[checks.CheckKey]bool // packages that GitHub shows without an end
 	told     map[string]told                    // by run: when its aggregate told of progress
+	newer    map[string][]newerRun              // by run: those of its commit that came after it, the newest first
 	failures map[int64]int                      // by installation: calls that failed, one after the other
 }
 
@@ -149,6 +154,7 @@ func New(o Options) *Reporter {
 		doubted:  map[checks.CheckKey]bool{},
 		open:     map[int64]map[checks.CheckKey]bool{},
 		told:     map[string]told{},
+		newer:    map[string][]newerRun{},
 		failures: map[int64]int{},
 	}
 }
@@ -226,8 +232,8 @@ func (r *Reporter) dispatch(ctx context.Context) time.Duration {
 		}
 	}
 	for installation, l := range r.lines {
-		next = min(next, r.serve(installation, l, func(e *entry) {
-			d := delivery{row: e.row, installation: installation, look: r.doubted[e.row.Key] && e.row.CheckRunID == 0, said: r.said[e.row.Key]}
+		next = min(next, r.serve(installation, l, func(e *entry, over bool) {
+			d := delivery{row: e.row, installation: installation, look: r.doubted[e.row.Key] && e.row.CheckRunID == 0, over: over, said: r.said[e.row.Key]}
 			if e.aggregate() {
 				d.slow = r.slowness(e, l, time.Now())
 			}

@@ -270,6 +270,8 @@ func (m *memory) Delivered(context.Context, checks.CheckKey, uint64, int64) erro
 func (m *memory) Wrote(context.Context, int64, int) error                        { return nil }
 func (m *memory) Written(time.Time) ([]checks.Written, error)                    { return nil, nil }
 func (m *memory) Discard(context.Context, checks.CheckKey, uint64, string) error { return nil }
+func (m *memory) CheckRunID(checks.CheckKey) (int64, error)                      { return 0, nil }
+func (m *memory) RunsOf(int64, string) ([]checks.Run, error)                     { return nil, nil }
 func (m *memory) Run(string) (checks.Run, error)                                 { return m.run, nil }
 func (m *memory) Jobs(string) ([]checks.Job, error)                              { return nil, nil }
 func (m *memory) Job(checks.JobID) (checks.Job, error)                           { return checks.Job{}, nil }

@@ -22,6 +22,9 @@ type delivery struct {
 	installation int64
 	// look asks GitHub first whether the check run is there already.
 	look bool
+	// over: a newer run has a check of this name, which one created now would
+	// hide.
+	over bool
 	slow slow
 	said uint64 // a hash of what GitHub was told last; 0 is not known
 }
@@ -52,6 +55,10 @@ func (r *Reporter) send(ctx context.Context, d delivery) (s sent) {
 		return s
 	}
 	created := s.id == 0
+	if created && d.over {
+		s.unsent, s.err = true, r.o.Store.Delivered(ctx, d.row.Key, d.row.Rev, 0)
+		return s
+	}
 	s.more = further(cr.Annotations)
 	var wrote sync.WaitGroup
 	wrote.Go(func() {

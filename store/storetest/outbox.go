@@ -78,7 +78,14 @@ func testOutbox(t *testing.T, open Open) {
 	dirty(t, s, api)
 	same(t, "it can come back", outboxKeys(t, s, 9), []checks.CheckKey{all, lib, api})
 
-	wantKind(t, s.Delivered(t.Context(), all, 1, 0), checks.KindRefused)
+	// Nor has one an id that needs no check run; it loses none that it had.
+	must(t, s.Delivered(t.Context(), api, get(s.Outbox(3))(t)[2].Rev, 0))
+	same(t, "no id of one that needs none", get(s.CheckRunID(api))(t), int64(0))
+	must(t, s.Delivered(t.Context(), lib, get(s.Outbox(2))(t)[1].Rev, 0))
+	same(t, "the id stays", get(s.CheckRunID(lib))(t), int64(501))
+	same(t, "rows that need none", outboxKeys(t, s, 9), []checks.CheckKey{all})
+
+	wantKind(t, s.Delivered(t.Context(), all, 1, -1), checks.KindRefused)
 	wantKind(t, s.Delivered(t.Context(), checks.CheckKey{}, 1, 1), checks.KindRefused)
 	must(t, s.Delivered(t.Context(), key(r, "unseen"), 1, 77))
 	same(t, "an id without a row", get(s.CheckRunID(key(r, "unseen")))(t), int64(77))
