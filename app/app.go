@@ -100,7 +100,7 @@ func (s *Server) open(ctx context.Context, version string) (err error) {
 	}
 	inferrer := infer.New()
 	s.jobs = openJobs(cfg, sandbox, folders, s.source, s.kept.keep, inferrer, log)
-	s.old = &oldLogs{dir: logs.Dir(s.jobs.logDir), days: cfg.Logs.Days, store: s.store, log: log.With().Str("part", "logs").Logger()}
+	s.old = &oldLogs{keeper: logs.Keeper{Dir: logs.Dir(s.jobs.logDir), At: told}, days: cfg.Logs.Days, every: 10 * time.Second, store: s.store, log: log.With().Str("part", "logs").Logger()}
 	s.jobs.ended = s.old.ended
 	if s.jobs.release, err = openReleases(cfg, s.store, s.jobs.Runner, log); err != nil {
 		return err

@@ -12,7 +12,8 @@ import (
 // StoreOf is the store of a running server.
 func StoreOf(s *Server) *store.Store { return s.store }
 
-// Tell has the servers that are made from now on tell of docker.Steps.
+// Tell has the servers that are made from now on tell of docker.Steps and of
+// logs.Steps.
 func Tell(at func(step string)) { told = at }
 
 // Rig has s, before it runs, run all steps in sandbox, without an engine, and
@@ -33,6 +34,9 @@ func HastenServer(s *Server) {
 		Store: s.store, Sink: s.hub, BaseURL: s.cfg.PublicURL, Wake: s.report.Wake, Pace: 100 * time.Millisecond, Log: s.log.With().Str("part", "audit").Logger(),
 	})
 }
+
+// HastenLogs has s, before it runs, look for old logs at once.
+func HastenLogs(s *Server) { s.old.every = 10 * time.Millisecond }
 
 // KeepOf is what the server keeps the files of tests with.
 func KeepOf(s *Server) runner.Keep { return s.kept.keep }

@@ -23,7 +23,7 @@ func (s *Server) server(version string) *http.Server {
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.Handle("/files/", s.files.handler())
 	mux.Handle("/", web.New(web.Options{
-		Store: s.store, Logs: s.old.dir, LogDays: s.cfg.Logs.Days, GitHubURL: s.cfg.GitHub.URL, Version: version,
+		Store: s.store, Logs: s.old.keeper.Dir, LogDays: s.cfg.Logs.Days, GitHubURL: s.cfg.GitHub.URL, Version: version,
 		Ready: s.whatIsMissing, FileURL: s.files.link, Untold: s.untold, Log: s.log.With().Str("part", "web").Logger(),
 	}))
 	// Pages that stream end when the server stops, so that it can.

@@ -33,7 +33,8 @@ type jobs struct {
 	reaped bool
 }
 
-// told is set by tests that have the process die at one of docker.Steps.
+// told is set by tests that have the process die at one of docker.Steps or of
+// logs.Steps.
 var told func(step string)
 
 // openSandbox opens the sandbox with what an earlier process left of the jobs

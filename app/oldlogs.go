@@ -14,17 +14,15 @@ import (
 	"github.com/dudesons/loktar/store/logs"
 )
 
-// packTime is how often is looked for runs that are done since.
-const packTime = 10 * time.Second
-
 // oldLogs compresses the logs of runs that are done, and removes them when
 // their time is over. A run that is done gets no more attempts: its re-run is
 // another run.
 type oldLogs struct {
-	dir   logs.Dir
-	days  int
-	store *store.Store
-	log   zerolog.Logger
+	keeper logs.Keeper
+	days   int
+	every  time.Duration // how often is looked for runs that are done since
+	store  *store.Store
+	log    zerolog.Logger
 
 	mu    sync.Mutex
 	waits map[string]struct{} // runs of which a job ended
@@ -42,9 +40,9 @@ func (o *oldLogs) ended(run string) {
 
 // run does its work until ctx is done, one log after another.
 func (o *oldLogs) run(ctx context.Context) {
-	tick := time.NewTicker(packTime)
+	tick := time.NewTicker(o.every)
 	defer tick.Stop()
-	for sweep := time.Now().Add(time.Minute); ; {
+	for sweep := time.Now(); ; {
 		select {
 		case <-ctx.Done():
 			return
@@ -72,7 +70,7 @@ func (o *oldLogs) pack(ctx context.Context) {
 			continue
 		}
 		if err == nil {
-			err = o.dir.Pack(ctx, run)
+			err = o.keeper.Pack(ctx, run)
 		}
 		if err != nil && ctx.Err() == nil {
 			o.log.Warn().Err(err).Str("run", run).Msg("cannot compress logs; they stay as they are until tomorrow")
@@ -85,7 +83,7 @@ func (o *oldLogs) pack(ctx context.Context) {
 
 // sweep removes old logs, and compresses what an earlier process left.
 func (o *oldLogs) sweep(ctx context.Context) {
-	done, err := o.dir.Sweep(ctx, time.Now().AddDate(0, 0, -o.days), o.finished)
+	done, err := o.keeper.Sweep(ctx, time.Now().AddDate(0, 0, -o.days), o.finished)
 	if err != nil && ctx.Err() == nil {
 		o.log.Warn().Err(err).Msg("cannot compress or remove all logs; the next turn is tomorrow")
 	}

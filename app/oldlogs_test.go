@@ -26,7 +26,8 @@ func TestOldLogs(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	o := &oldLogs{dir: logs.Dir(t.TempDir()), days: 30, store: s, log: zerolog.Nop()}
+	dir := logs.Dir(t.TempDir())
+	o := &oldLogs{keeper: logs.Keeper{Dir: dir}, days: 30, every: time.Hour, store: s, log: zerolog.Nop()}
 	long := strings.Repeat("2026-11-22T16:00:00.000000000Z a line\n", 1000)
 	seq := uint64(0)
 	begin := func(id string, finished time.Time) checks.Run {
@@ -36,14 +37,14 @@ func TestOldLogs(t *testing.T) {
 		if err := s.Commit(t.Context(), checks.Commit{Runs: []checks.Run{run}}); err != nil {
 			t.Fatal(err)
 		}
-		if err := errors.Join(os.Mkdir(filepath.Join(string(o.dir), id), 0o700), os.WriteFile(filepath.Join(string(o.dir), id, "p.log"), []byte(long), 0o600)); err != nil {
+		if err := errors.Join(os.Mkdir(filepath.Join(string(dir), id), 0o700), os.WriteFile(filepath.Join(string(dir), id, "p.log"), []byte(long), 0o600)); err != nil {
 			t.Fatal(err)
 		}
 		return run
 	}
 	has := func(id, want string) {
 		t.Helper()
-		entries, err := os.ReadDir(filepath.Join(string(o.dir), id))
+		entries, err := os.ReadDir(filepath.Join(string(dir), id))
 		if want == "" {
 			if !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("%s is there: %v, %v", id, entries, err)
@@ -53,7 +54,7 @@ func TestOldLogs(t *testing.T) {
 		if err != nil || len(entries) != 1 || entries[0].Name() != want {
 			t.Errorf("%s: %v, %v; want %s", id, entries, err, want)
 		}
-		f, err := o.dir.Open(id, "p")
+		f, err := dir.Open(id, "p")
 		if err != nil {
 			t.Fatal(err)
 		}

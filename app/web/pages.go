@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/checks/markdown"
 )
 
 const (
@@ -174,7 +175,7 @@ func (s *server) job(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v := jobView{page: s.page(r, ""), Run: run, Job: job, Now: stateOf(job), Links: s.links(run), Live: job.State != checks.StateDone, HasFiles: s.FileURL != nil, Services: s.services(job)}
-	v.NoLog = s.noLog(run, job)
+	v.NoLog, _ = s.noLog(run, job)
 	v.Title = v.Now.Label + " · " + id.Package + " · " + subject(run)
 	if job.State == checks.StateRunning {
 		v.Now.Took = since(job.Started, time.Now())
@@ -226,12 +227,29 @@ func (s *server) job(w http.ResponseWriter, r *http.Request) {
 	_, _ = out.Write(foot) // a reader that is gone
 }
 
-// noLog says why a job that is done has no log.
-func (s *server) noLog(run checks.Run, job checks.Job) string {
-	if !job.Started.IsZero() && s.LogDays > 0 && run.Done() && time.Since(run.Finished) > time.Duration(s.LogDays)*24*time.Hour {
-		return fmt.Sprintf("The log was removed: logs are kept for %d days after the end of a run.", s.LogDays)
+// noLog says why a job that is done has no log. gone tells that it had one.
+func (s *server) noLog(run checks.Run, job checks.Job) (why string, gone bool) {
+	if job.Started.IsZero() {
+		return "There is no log: the job never ran.", false
 	}
-	return "There is no log: the job never ran, or its log was removed since."
+	if until := run.Finished.AddDate(0, 0, s.LogDays); s.LogDays > 0 && run.Done() && time.Now().After(until) {
+		return fmt.Sprintf("The log is gone since %s: logs are kept for %s after the end of a run.", until.UTC().Format(time.DateOnly), markdown.Count(s.LogDays, "day")), true
+	}
+	return "The log is gone: it was removed from the server.", true
+}
+
+// unlogged answers a request for a log that is not there.
+func (s *server) unlogged(w http.ResponseWriter, r *http.Request, run checks.Run, job checks.Job) {
+	if job.State != checks.StateDone {
+		s.missing(w, r, "This job has no log yet: it has printed nothing so far.")
+		return
+	}
+	why, gone := s.noLog(run, job)
+	if !gone {
+		s.missing(w, r, why)
+		return
+	}
+	s.refuse(w, r, http.StatusGone, "Gone", why)
 }
 
 // writeLog writes the rows of src, and returns the mark behind the last line

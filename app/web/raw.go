@@ -27,13 +27,18 @@ func (s *server) known(w http.ResponseWriter, r *http.Request) (id checks.JobID,
 
 // raw serves a log as it is in the file, whole or in ranges.
 func (s *server) raw(w http.ResponseWriter, r *http.Request) {
-	id, ok := s.known(w, r)
+	id, ok := jobID(r)
+	if !ok {
+		s.missing(w, r, noJob)
+		return
+	}
+	run, job, ok := s.find(w, r, id)
 	if !ok {
 		return
 	}
 	f, err := s.Logs.Open(id.Run, id.Package)
 	if errors.Is(err, fs.ErrNotExist) {
-		s.missing(w, r, "This job has no log. Either it has printed nothing yet, or it never ran, or its log was removed since.")
+		s.unlogged(w, r, run, job)
 		return
 	}
 	if err != nil {

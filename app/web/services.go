@@ -11,7 +11,7 @@ import (
 	"github.com/dudesons/loktar/checks"
 )
 
-const noService = "There is no log of such a service. Either the job has no service of that name, or it has not started yet, or its log was removed since."
+const noService = "The job has no service of that name, or that service has printed nothing so far."
 
 // serviceRow is a service of a job in the table on its page.
 type serviceRow struct {
@@ -41,9 +41,8 @@ func (s *server) serviceLog(w http.ResponseWriter, r *http.Request) {
 		s.missing(w, r, noJob)
 		return
 	}
-	job, err := s.Store.Job(id)
-	if err != nil {
-		s.fault(w, r, err, noJob)
+	run, job, ok := s.find(w, r, id)
+	if !ok {
 		return
 	}
 	name := r.PathValue("service")
@@ -53,6 +52,10 @@ func (s *server) serviceLog(w http.ResponseWriter, r *http.Request) {
 	}
 	f, err := s.Logs.Open(id.Run, checks.ServiceLogName(id.Package, name))
 	if errors.Is(err, fs.ErrNotExist) {
+		if _, gone := s.noLog(run, job); gone && job.State == checks.StateDone {
+			s.unlogged(w, r, run, job)
+			return
+		}
 		s.missing(w, r, noService)
 		return
 	}

@@ -150,6 +150,12 @@ type Sandbox struct {
 	way way
 
 	reaping sync.Mutex // held through one Reap
+
+	witnessing sync.Mutex
+	witness    *holder // see sharedWitness
+	mooring    sync.Mutex
+	anchor     *anchor // see moor
+
 	// lowFiles: the engine itself may open fewer files than a job is to have,
 	// and cannot give more than it has.
 	lowFiles atomic.Bool
@@ -325,6 +331,7 @@ func (s *Sandbox) logged(ctx context.Context) context.Context {
 func (s *Sandbox) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.owed = s.owed || s.network != ""
 	s.machine, s.network = nil, ""
 	for _, idle := range s.idle {
 		for _, h := range idle {
@@ -369,6 +376,9 @@ func (s *Sandbox) Close() error {
 	ctx, cancel := context.WithTimeout(s.logged(context.Background()), 30*time.Second)
 	defer cancel()
 	s.removeHolders(ctx)
+	s.mooring.Lock()
+	s.castOff()
+	s.mooring.Unlock()
 	err := errors.Join(s.removeNetwork(ctx), s.settle(ctx), s.firewall.remove(ctx))
 	return errors.Join(err, s.engine.Close())
 }

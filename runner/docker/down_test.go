@@ -14,6 +14,7 @@ import (
 	"github.com/docker/docker/api/types/filters"
 
 	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/runner"
 	"github.com/dudesons/loktar/runner/docker"
 	"github.com/dudesons/loktar/runner/docker/dockertest"
 )
@@ -27,6 +28,7 @@ type door struct {
 
 	under   sync.WaitGroup
 	severed atomic.Bool
+	change  atomic.Bool // see changeEngine
 	listen  net.Listener
 	mu      sync.Mutex
 	conns   []net.Conn
@@ -47,12 +49,21 @@ func newDoor(t *testing.T) *door {
 func (d *door) cut() {
 	d.severed.Store(true) // before anybody hears of it, and asks for more
 	d.shut()
+	d.end()
+}
+
+func (d *door) end() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, c := range d.conns {
 		c.Close()
 	}
+	d.conns = nil
 }
+
+// changeEngine has the next new connection wait for an engine that comes
+// next, as where systemd holds the socket: those that are there end first.
+func (d *door) changeEngine() { d.change.Store(true) }
 
 func (d *door) shut() { d.listen.Close() }
 
@@ -68,6 +79,9 @@ func (d *door) open() {
 			in, err := l.Accept()
 			if err != nil {
 				return
+			}
+			if d.change.Swap(false) {
+				d.end()
 			}
 			out, err := net.Dial("unix", d.engine)
 			if err != nil {
@@ -143,25 +157,37 @@ func TestAnEngineThatEndsIsNoVerdict(t *testing.T) {
 		"ends well with it": {"trap 'exit 0' TERM; echo up; while :; do sleep 0.1; done", "TERM"},
 		"is killed":         {"echo up; sleep 300", "KILL"},
 	} {
-		for _, restarted := range []bool{false, true} {
-			t.Run(name+map[bool]string{true: " and restarted"}[restarted], func(t *testing.T) {
+		// How it is known: nothing takes new connections; a container that tells
+		// of the engine's end is gone; a connection is.
+		for _, by := range []string{"shut", "witness", "holder", "anchor"} {
+			t.Run(name+" by "+by, func(t *testing.T) {
 				d := newDoor(t)
-				b := setUp(t, func(o *docker.Options) { o.Host = "unix://" + d.path })
+				b := setUp(t, func(o *docker.Options) {
+					o.Host = "unix://" + d.path
+					if by == "witness" {
+						o.Wanted = func(runner.Left) bool { return false }
+					}
+				})
+				task := b.task(c.step)
+				task.Network = by == "holder"
 				out := newOutput()
 				done := make(chan error, 1)
 				go func() {
-					_, err := b.Run(t.Context(), b.task(c.step), out)
+					_, err := b.Run(t.Context(), task, out)
 					done <- err
 				}()
 				out.await(t, "up\n")
-				if restarted {
-					b.signal(t, "KILL", false)
-				} else {
+				switch by {
+				case "shut":
 					d.shut()
+				case "anchor":
+					d.changeEngine()
+				default:
+					b.signal(t, "KILL", false)
 				}
 				b.signal(t, c.signal, true)
 				err := <-done
-				if !restarted {
+				if by == "shut" {
 					d.open()
 				}
 				wantKind(t, err, checks.KindUnavailable, "Docker engine")

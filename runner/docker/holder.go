@@ -13,9 +13,10 @@ import (
 // holderPause is how long no holder is tried after one could not be made.
 const holderPause = time.Minute
 
-// holder is an idle container whose network one job at a time joins. To make
-// a network namespace is most of what starting a container costs; a holder
-// pays it once. It runs nothing of the jobs'.
+// holder is an idle container whose network one job at a time joins. To have
+// the engine make a network namespace is most of what starting a container
+// costs; a holder pays it once. It runs nothing of the jobs'. Jobs without
+// network need none where they see files of this machine, see spec.
 //
 // What a job could leave in the namespace for the next one is ruled out: a job
 // may not configure the network; its processes, and their sockets, end with
@@ -28,7 +29,7 @@ type holder struct {
 }
 
 // borrow lends a holder to one job. It is nil when none can be had; then the
-// job makes do with a network namespace of its own.
+// job makes do with a network namespace that the engine makes for it.
 func (s *Sandbox) borrow(ctx context.Context, network bool) *holder {
 	if network {
 		s.firewall.ensure(ctx)
@@ -140,6 +141,11 @@ func (s *Sandbox) removeHolders(ctx context.Context) {
 	idle := append(s.idle[false], s.idle[true]...)
 	clear(s.idle)
 	s.mu.Unlock()
+	s.witnessing.Lock()
+	defer s.witnessing.Unlock()
+	if s.witness != nil {
+		idle, s.witness = append(idle, s.witness), nil
+	}
 	var all sync.WaitGroup
 	for _, h := range idle {
 		all.Go(func() { s.removeHolder(ctx, h) })

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -21,13 +22,17 @@ import (
 	"github.com/dudesons/loktar/runner/docker/dockertest"
 )
 
-func TestNothingPassesThroughASharedNetwork(t *testing.T) {
+func TestNothingPassesFromOneNetworkToTheNext(t *testing.T) {
 	b := setUp(t)
 	for _, network := range []bool{false, true} {
+		shared := "true" // it is the container's own
+		if network {
+			shared = "exit 1"
+		}
 		task := b.task(
 			"if echo 10.0.0.1 forged >> /etc/hosts; then exit 1; fi",
-			"if echo forged > /etc/resolv.conf; then exit 1; fi",
-			"if echo forged > /etc/hostname; then exit 1; fi",
+			"if echo forged > /etc/resolv.conf; then "+shared+"; fi",
+			"if echo forged > /etc/hostname; then "+shared+"; fi",
 			"if ip link set lo down 2>/dev/null || ip addr add 10.1.2.3/32 dev lo 2>/dev/null; then exit 1; fi",
 			// The listener closes first, so that its port would be kept waiting.
 			"nc -l -p 8080 -e true & sleep 0.3; nc 127.0.0.1 8080 < /dev/null; wait; nc -l -p 8081 & true",
@@ -53,9 +58,9 @@ func TestNothingPassesThroughASharedNetwork(t *testing.T) {
 func TestDeadHolderIsRemade(t *testing.T) {
 	b := setUp(t)
 	engine := dockertest.Engine(t)
-	for _, network := range []bool{false, true} {
+	for range 2 {
 		task := b.task("true")
-		task.Network = network
+		task.Network = true
 		b.run(task)
 		holders, err := engine.ContainerList(t.Context(), container.ListOptions{
 			Filters: filters.NewArgs(filters.Arg("label", docker.LabelInstance+"="+b.instance)),
@@ -104,7 +109,9 @@ func TestHolderOfAContainerThatStays(t *testing.T) {
 	b := setUp(t, func(o *docker.Options) { o.Host = "unix://" + l.Addr().String() })
 	network := func() string {
 		t.Helper()
-		exit, out := b.run(b.task("readlink /proc/self/ns/net"))
+		task := b.task("readlink /proc/self/ns/net")
+		task.Network = true
+		exit, out := b.run(task)
 		_, name, found := strings.Cut(out, "net:")
 		if name, _, _ = strings.Cut(name, "\n"); exit.Code != 0 || !found {
 			t.Fatalf("exit %+v\n%s", exit, out)
@@ -222,4 +229,30 @@ func TestEngineGoesAwayInTheMiddle(t *testing.T) {
 		t.Errorf("exit %+v\n%s", exit, out)
 	}
 	b.wantNothingLeft(context.Background())
+}
+
+// TestWithoutNetworkThereIsNothingButTheLoopback looks at what a job without
+// network has: a namespace of its own, in which the machine cannot be reached
+// by any family, and a loopback that works under its name.
+func TestWithoutNetworkThereIsNothingButTheLoopback(t *testing.T) {
+	b := setUp(t)
+	seen := map[string]bool{}
+	for range 2 {
+		exit, out := b.run(b.task(
+			"readlink /proc/self/ns/net",
+			`test "$(ls /sys/class/net)" = lo`,
+			"test $(wc -l < /proc/net/route) -le 1",
+			"nc -l -p 8080 -e echo heard & sleep 0.3; test \"$(nc localhost 8080 </dev/null)\" = heard",
+			"if ip link add x type dummy 2>/dev/null; then exit 1; fi",
+		))
+		if exit.Code != 0 {
+			t.Fatalf("exit %+v\n%s", exit, out)
+		}
+		_, name, _ := strings.Cut(out, "net:")
+		name, _, _ = strings.Cut(name, "\n")
+		own, err := os.Readlink("/proc/self/ns/net")
+		if err != nil || name == "" || seen[name] || "net:"+name == own {
+			t.Errorf("it is on %q; this process on %q, %v", name, own, err)
+		}
+	}
 }

@@ -41,8 +41,11 @@ type jobRecord struct {
 	ImageID    string `json:"image_id"`
 	Image      string `json:"image"`
 	// Network is the id of the instance's network where the job has one.
-	Network string        `json:"network,omitempty"`
+	Network string `json:"network,omitempty"`
+	// Holder is the one whose network it joined, Witness the one that vouches
+	// for the engine; it has one of them or none.
 	Holder  *holderRecord `json:"holder,omitempty"`
+	Witness *holderRecord `json:"witness,omitempty"`
 	// Side are its services.
 	Side   sidecars `json:"side,omitzero"`
 	Mask   string   `json:"mask,omitempty"`
@@ -67,6 +70,20 @@ type holderRecord struct {
 	Files   []mount.Mount `json:"files,omitempty"`
 }
 
+func recordOf(h *holder) *holderRecord {
+	if h == nil {
+		return nil
+	}
+	return &holderRecord{h.id, h.name, h.network, h.files}
+}
+
+func (r *holderRecord) holder() *holder {
+	if r == nil {
+		return nil
+	}
+	return &holder{id: r.ID, name: r.Name, network: r.Network, files: r.Files}
+}
+
 // remember makes j's record, before its container starts.
 func (s *Sandbox) remember(j *job) error {
 	t := &j.task
@@ -75,9 +92,7 @@ func (s *Sandbox) remember(j *job) error {
 		Form: recordForm, Instance: s.o.Instance, Name: j.name, Nonce: j.nonce, ImageID: j.image.id, Image: t.Image,
 		Mask: j.mask, Copies: j.copies, LowFiles: s.lowFiles.Load(), Began: time.Now().Add(-j.spent), Side: j.side,
 	}
-	if h := j.holder; h != nil {
-		j.record.Holder = &holderRecord{h.id, h.name, h.network, h.files}
-	}
+	j.record.Holder, j.record.Witness = recordOf(j.holder), recordOf(j.witness)
 	if t.Network {
 		s.mu.Lock()
 		j.record.Network = s.network
@@ -136,6 +151,17 @@ func (s *Sandbox) readLeft() error {
 				s.network = r.Network
 			}
 		}
+	}
+	// There is one at a time; of several, the engine ended all but the last.
+	var last *jobRecord
+	for _, r := range s.left {
+		if r.Witness != nil && (last == nil || r.Began.After(last.Began)) {
+			last = r
+		}
+	}
+	if last != nil {
+		s.witness = last.Witness.holder()
+		s.live[s.witness.name] = struct{}{}
 	}
 	return nil
 }
@@ -200,9 +226,7 @@ func (s *Sandbox) resumed(r *jobRecord, t runner.Task) (*job, error) {
 		task: t, record: *r, name: r.Name, nonce: r.Nonce, dir: filepath.Join(s.o.WorkDir, r.Name),
 		mask: r.Mask, copies: r.Copies, filled: true, image: pin{id: r.ImageID}, side: r.Side,
 	}
-	if h := r.Holder; h != nil {
-		j.holder = &holder{id: h.ID, name: h.Name, network: h.Network, files: h.Files}
-	}
+	j.holder, j.witness = r.Holder.holder(), r.Witness.holder()
 	if r.LowFiles {
 		s.lowFiles.Store(true)
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
@@ -42,11 +43,17 @@ func (s *Sandbox) copies(ctx context.Context) (bool, error) {
 	if machine != nil && s.way.of == machine {
 		return s.way.copies, nil
 	}
-	if s.wayKnown(machine) {
+	if known, low := s.wayKnown(machine); known {
+		if low {
+			s.lowFiles.Store(true)
+		}
 		s.way.of, s.way.copies = machine, false
 		return false, nil
 	}
 	why, err := s.probe(ctx)
+	if s.refusesFiles(err, false) {
+		why, err = s.probe(ctx)
+	}
 	switch {
 	case cerrdefs.IsNotFound(err):
 		zerolog.Ctx(ctx).Debug().Err(err).Msg("whether overlays serve cannot be tried without the image")
@@ -60,23 +67,59 @@ func (s *Sandbox) copies(ctx context.Context) (bool, error) {
 			Msg("workspaces are copied to the Docker engine, as an overlay does not serve here; jobs start the later the more files a repository has")
 	}
 	s.way.of, s.way.copies = machine, why != nil
-	if s.o.WayFile != "" && why == nil && machine != nil {
-		// Without it the next process tries again.
-		_ = os.WriteFile(s.o.WayFile, []byte(s.wayText(machine)), 0o600)
+	if why == nil {
+		s.keepWay(machine)
 	}
 	return s.way.copies, nil
 }
 
-// wayKnown reports whether an earlier process found that overlays serve.
-func (s *Sandbox) wayKnown(m *machine) bool {
-	if s.o.WayFile == "" || m == nil {
+// refusesFiles reports whether err says that the engine may open fewer files
+// itself than a job is to have, and has later containers have what it has. low
+// is what lowFiles was for the container that could not start.
+func (s *Sandbox) refusesFiles(err error, low bool) bool {
+	if low || err == nil || !strings.Contains(err.Error(), "error setting rlimit") {
 		return false
 	}
-	text, err := os.ReadFile(s.o.WayFile)
-	return err == nil && string(text) == s.wayText(m)
+	s.lowFiles.Store(true)
+	return true
 }
 
-func (s *Sandbox) wayText(m *machine) string { return m.id + "\n" + s.o.WorkDir + "\n" }
+// wayDays is how long it is believed that an engine may open few files: with
+// another configuration it may open more.
+const wayDays = 7
+
+// keepWay keeps for the next process that overlays serve, and lowFiles.
+// Without it that one tries again.
+func (s *Sandbox) keepWay(m *machine) {
+	if s.o.WayFile != "" && m != nil {
+		_ = os.WriteFile(s.o.WayFile, []byte(s.wayText(m, s.lowFiles.Load())), 0o600)
+	}
+}
+
+// wayKnown reports whether an earlier process found that overlays serve, and
+// what lowFiles was then.
+func (s *Sandbox) wayKnown(m *machine) (known, low bool) {
+	if s.o.WayFile == "" || m == nil {
+		return false, false
+	}
+	text, err := os.ReadFile(s.o.WayFile)
+	if err != nil {
+		return false, false
+	}
+	if string(text) == s.wayText(m, true) {
+		info, err := os.Stat(s.o.WayFile)
+		return true, err == nil && time.Since(info.ModTime()) < wayDays*24*time.Hour
+	}
+	return string(text) == s.wayText(m, false), false
+}
+
+func (s *Sandbox) wayText(m *machine, low bool) string {
+	text := m.id + "\n" + s.o.WorkDir + "\n"
+	if low {
+		text += "low nofile\n"
+	}
+	return text
+}
 
 // doubtWay has overlays be tried again after one could not be mounted.
 func (s *Sandbox) doubtWay(err error) {
@@ -117,7 +160,7 @@ func (s *Sandbox) probe(ctx context.Context) (why, err error) {
 	}, &container.HostConfig{
 		LogConfig: container.LogConfig{Type: "none"}, NetworkMode: "none",
 		CapDrop: []string{"ALL"}, CapAdd: []string{"DAC_OVERRIDE"}, SecurityOpt: []string{"no-new-privileges:true"},
-		Mounts: []mount.Mount{s.overlay(j, labels)},
+		Mounts: []mount.Mount{s.overlay(j, labels)}, Resources: container.Resources{Ulimits: s.openFiles()},
 	}, nil, nil, "loktar-"+j.name)
 	if err != nil {
 		return nil, err

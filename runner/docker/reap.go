@@ -60,7 +60,10 @@ func (s *Sandbox) Reap(ctx context.Context) error {
 	err = errors.Join(err, fault(listErr, "list networks"))
 	for _, n := range networks {
 		if !s.inUse(n.ID) && !s.isLive(n.Labels) {
-			err = errors.Join(err, gone(s.engine.NetworkRemove(ctx, n.ID), "remove network"))
+			removed := s.engine.NetworkRemove(ctx, n.ID)
+			if !cerrdefs.IsPermissionDenied(removed) { // jobs are on it that began before forget
+				err = errors.Join(err, gone(removed, "remove network"))
+			}
 		}
 	}
 	if err != nil {

@@ -25,12 +25,15 @@ import (
 
 // severed runs t in a sandbox of a process that dies once the job has printed
 // text, and opens the sandbox of the next one.
-func severed(t *testing.T, task func(b *bench) runner.Task, text string) (*bench, runner.Task, string) {
+func severed(t *testing.T, task func(b *bench) runner.Task, text string, change ...func(*docker.Options)) (*bench, runner.Task, string) {
 	t.Helper()
 	d := newDoor(t)
 	var opened docker.Options
 	b := setUp(t, func(o *docker.Options) {
 		o.Host, o.Wanted = "unix://"+d.path, func(runner.Left) bool { return false }
+		for _, f := range change {
+			f(o)
+		}
 		opened = *o
 	})
 	job := task(b)
@@ -236,15 +239,47 @@ func TestAbandonedJobsAreReaped(t *testing.T) {
 	b.wantNothingLeft(t.Context())
 }
 
-// A job with services that was asked to end while nobody was with it says
-// nothing about the code, whatever it exited with: no holder tells of an engine
-// that ended.
+// A job that was asked to end while nobody was with it has its verdict where a
+// container that the engine ends with it still runs. Else it says nothing about
+// the code, whatever it exited with.
 func TestResumeOfWhatWasInterrupted(t *testing.T) {
-	b, job, _ := severed(t, func(b *bench) runner.Task {
-		task := b.with(serves("pong"), "7000", "trap 'exit 0' TERM; echo half; while :; do sleep 0.1 || :; done")
-		task.Attempt = 1
-		return task
-	}, "half\n")
+	for name, c := range map[string]struct {
+		witness, dies bool
+		kind          checks.Kind
+		text          string
+	}{
+		"witnessed":    {true, false, 0, ""},
+		"by an engine": {true, true, checks.KindUnavailable, "Docker engine"},
+		"unwitnessed":  {false, false, checks.KindLost, "had asked it to end"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, job, _ := severed(t, func(b *bench) runner.Task {
+				task := b.with(serves("pong"), "7000", "trap 'exit 0' TERM; echo half; while :; do sleep 0.1 || :; done")
+				task.Attempt, task.Image = 1, dockertest.Image(t)
+				return task
+			}, "half\n", func(o *docker.Options) {
+				if !c.witness {
+					o.Image = "127.0.0.1:1/none:none"
+				}
+			})
+			if c.dies {
+				b.signal(t, "KILL", false)
+			}
+			b.endSteps(t)
+			exit, err := b.Resume(t.Context(), job, newOutput())
+			if c.text != "" {
+				wantKind(t, err, c.kind, c.text)
+			} else if err != nil || exit.Code != 0 {
+				t.Errorf("exit %+v, %v", exit, err)
+			}
+			b.wantNoSidecars()
+		})
+	}
+}
+
+// endSteps asks the containers of steps to end, and waits until they have.
+func (b *bench) endSteps(t *testing.T) {
+	t.Helper()
 	engine := dockertest.Engine(t)
 	mine := filters.NewArgs(filters.Arg("label", docker.LabelInstance+"="+b.instance), filters.Arg("label", docker.LabelJob))
 	found, err := engine.ContainerList(t.Context(), container.ListOptions{Filters: mine})
@@ -268,9 +303,6 @@ func TestResumeOfWhatWasInterrupted(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, err = b.Resume(t.Context(), job, newOutput())
-	wantKind(t, err, checks.KindLost, "had asked it to end")
-	b.wantNoSidecars()
 }
 
 // Of two containers of one attempt the one that was begun last counts, and the

@@ -1,7 +1,6 @@
 package docker
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,7 +52,8 @@ type job struct {
 	record   jobRecord
 
 	services []*service
-	witness  *holder       // see wentDown; of a job that joins no holder's network
+	witness  *holder       // see vouch
+	anchor   *anchor       // see vouch
 	spent    time.Duration // of its timeout, before the steps
 
 	mu   sync.Mutex // guards what services note of themselves
@@ -113,8 +113,7 @@ func (s *Sandbox) Run(ctx context.Context, t runner.Task, out runner.Output) (ex
 		case errors.As(err, &takers):
 			return exit, err // it says nothing about the engine
 		case started || attempt == maxAttempts:
-		case !low && strings.Contains(err.Error(), "error setting rlimit"):
-			s.lowFiles.Store(true)
+		case s.refusesFiles(err, low):
 			continue
 		case holderDied && ctx.Err() == nil && checks.KindOf(err) != checks.KindUnavailable:
 			continue
@@ -147,7 +146,9 @@ func (s *Sandbox) runOnce(ctx context.Context, t runner.Task, ref reference.Name
 	j.limits = s.limitsOf(t.Resources, j.machine)
 	j.dir = filepath.Join(s.o.WorkDir, j.name)
 
-	if join && len(t.Services) == 0 {
+	// Without network it has a namespace of its own, that costs next to
+	// nothing: see spec.
+	if join && len(t.Services) == 0 && (t.Network || j.copies) {
 		borrowed := s.timed("holder")
 		j.holder = s.borrow(ctx, t.Network)
 		borrowed()
@@ -157,12 +158,14 @@ func (s *Sandbox) runOnce(ctx context.Context, t runner.Task, ref reference.Name
 	defer func() {
 		s.leave(j.name, s.remove(ctx, j))
 		exit.CachesHeld, exit.Uncached = j.stays && len(t.Caches) > 0, len(j.task.Caches) < len(t.Caches)
-		s.giveBack(ctx, j.witness, false, false)
 	}()
 	for _, dir := range []string{j.dir, filepath.Join(j.dir, "upper"), filepath.Join(j.dir, "work")} {
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			return exit, false, false, fault(err, "make job folder")
 		}
+	}
+	if err := os.WriteFile(filepath.Join(j.dir, hostsFile), []byte(hosts), 0o644); err != nil {
+		return exit, false, false, fault(err, "make job folder")
 	}
 	if err := s.hide(ctx, j); err != nil {
 		return exit, false, false, err
@@ -172,6 +175,7 @@ func (s *Sandbox) runOnce(ctx context.Context, t runner.Task, ref reference.Name
 		out.Heading("Caches are not used. " + whyCopied)
 		j.task.Caches = nil
 	}
+	s.vouch(ctx, j)
 	if err = s.serve(ctx, j, out, &exit); err != nil || exit.Unready != "" {
 		return exit, false, false, err
 	}
@@ -379,7 +383,7 @@ func (s *Sandbox) account(ctx context.Context, w *watch, code int) (exit runner.
 		code = stepsCode
 	}
 	if !w.stopping() && (code != 0 || w.progress.interrupted()) {
-		if err := s.wentDown(ctx, cmp.Or(w.job.holder, w.job.witness)); err != nil {
+		if err := s.wentDown(ctx, w.job); err != nil {
 			return exit, err
 		}
 	}

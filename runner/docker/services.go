@@ -69,8 +69,6 @@ func (s *Sandbox) serve(ctx context.Context, j *job, out runner.Output, exit *ru
 	if j.services, err = s.servicesOf(ctx, j, out); err != nil {
 		return err
 	}
-	// It tells, as no holder of this job's does, of an engine that went down.
-	j.witness = s.borrow(ctx, false)
 	began := time.Now()
 	if j.side.Network, err = s.makeNetwork(ctx, j); err != nil {
 		return err
@@ -123,7 +121,7 @@ func (s *Sandbox) serve(ctx context.Context, j *job, out runner.Output, exit *ru
 	case !errors.As(err, &u):
 		return err
 	}
-	if down := s.wentDown(ctx, j.witness); down != nil {
+	if down := s.wentDown(ctx, j); down != nil {
 		return down
 	}
 	if exit.Unready, exit.Cause = u.text, checks.CauseService; u.of == nil {

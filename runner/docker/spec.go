@@ -3,11 +3,13 @@ package docker
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/mount"
 
 	"github.com/dudesons/loktar/checks"
 	"github.com/dudesons/loktar/runner"
@@ -25,6 +27,11 @@ const maxTmpfs = 1 << 30
 
 // capabilities are what package managers need of root, and no more.
 var capabilities = []string{"CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID"}
+
+// hostsFile is in the folder of a job, and is what it has as /etc/hosts.
+const hostsFile = "hosts"
+
+const hosts = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
 
 // limitsOf fills in what the package left open and keeps it to what the
 // machine has, as the engine refuses more.
@@ -74,8 +81,16 @@ func (s *Sandbox) spec(j *job) (*container.Config, *container.HostConfig) {
 	}
 	host := s.confined(j.limits, j.image.readOnly)
 	host.LogConfig, host.NetworkMode, host.Init, host.Mounts, host.DNS = s.ownCopy(), container.NetworkMode(j.network), &init, s.workspaceMounts(j, labels), j.nameServers()
-	if j.holder != nil {
+	switch {
+	case j.holder != nil:
 		host.Mounts = append(host.Mounts, j.holder.files...)
+	case j.network == "none" && !j.copies:
+		// The OCI runtime makes the namespace, with nothing but its loopback. For
+		// the engine's own kind of "none" the engine starts itself once more; that
+		// is most of what starting such a container costs. It writes no hosts file
+		// then.
+		config.NetworkDisabled = true
+		host.Mounts = append(host.Mounts, mount.Mount{Type: mount.TypeBind, Source: filepath.Join(j.dir, hostsFile), Target: "/etc/hosts", ReadOnly: true})
 	}
 	return config, host
 }
@@ -95,10 +110,7 @@ func (s *Sandbox) ownCopy() container.LogConfig {
 // confined is what every container of a job has in common: what its processes
 // may do, and how much of the machine they may take.
 func (s *Sandbox) confined(limits checks.Resources, readOnly bool) *container.HostConfig {
-	ulimits := []*container.Ulimit{{Name: "core"}, {Name: "fsize", Soft: s.o.Workspace, Hard: s.o.Workspace}}
-	if !s.lowFiles.Load() {
-		ulimits = append(ulimits, &container.Ulimit{Name: "nofile", Soft: maxFiles, Hard: maxFiles})
-	}
+	ulimits := append(s.openFiles(), &container.Ulimit{Name: "core"}, &container.Ulimit{Name: "fsize", Soft: s.o.Workspace, Hard: s.o.Workspace})
 	host := &container.HostConfig{
 		// Everything comes through the attached stream; a copy kept by the
 		// engine would be an unbounded file.
@@ -123,6 +135,14 @@ func (s *Sandbox) confined(limits checks.Resources, readOnly bool) *container.Ho
 		}
 	}
 	return host
+}
+
+// openFiles is the limit to what a process may have open.
+func (s *Sandbox) openFiles() []*container.Ulimit {
+	if s.lowFiles.Load() {
+		return nil
+	}
+	return []*container.Ulimit{{Name: "nofile", Soft: maxFiles, Hard: maxFiles}}
 }
 
 // tmpfsMode is who may write to a folder in memory.

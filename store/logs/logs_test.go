@@ -74,7 +74,7 @@ func TestPackIsTheSame(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		content := all[:rapid.SampledFrom([]int{4 << 10, 100 << 10, 512 << 10, 512<<10 + 1, 1200 << 10}).Draw(rt, "size")]
 		put(rt, dir, "run1/a%20%2F%20publish.log", content)
-		if err := dir.Pack(t.Context(), "run1"); err != nil {
+		if err := (logs.Keeper{Dir: dir}).Pack(t.Context(), "run1"); err != nil {
 			rt.Fatal(err)
 		}
 		if _, err := os.Stat(filepath.Join(string(dir), "run1/a%20%2F%20publish.log")); !errors.Is(err, fs.ErrNotExist) {
@@ -114,7 +114,7 @@ func TestPack(t *testing.T) {
 	before := open(t, dir, "lib") // and goes on
 	defer before.Close()
 	for range 2 {
-		if err := dir.Pack(t.Context(), "run1"); err != nil {
+		if err := (logs.Keeper{Dir: dir}).Pack(t.Context(), "run1"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -148,7 +148,7 @@ func TestPack(t *testing.T) {
 	if w.Code != http.StatusPartialContent || !bytes.Equal(w.Body.Bytes(), long[1_000_000:1_000_100]) {
 		t.Errorf("a range is %d, %d bytes", w.Code, w.Body.Len())
 	}
-	if err := dir.Pack(t.Context(), "none"); err != nil {
+	if err := (logs.Keeper{Dir: dir}).Pack(t.Context(), "none"); err != nil {
 		t.Errorf("of a run without logs: %v", err)
 	}
 	for _, pkg := range []string{"none", "..", "../run1/lib"} {
@@ -171,7 +171,7 @@ func TestSweep(t *testing.T) {
 		t.Fatal(err)
 	}
 	away := errors.New("the store is away")
-	done, err := dir.Sweep(t.Context(), now.AddDate(0, 0, -30), func(run string) (time.Time, bool, error) {
+	done, err := logs.Keeper{Dir: dir}.Sweep(t.Context(), now.AddDate(0, 0, -30), func(run string) (time.Time, bool, error) {
 		switch run {
 		case "old":
 			return past, true, nil
@@ -196,7 +196,7 @@ func TestSweep(t *testing.T) {
 			t.Errorf("%s: %v, %v", run, entries, err)
 		}
 	}
-	if _, err := logs.Dir(filepath.Join(string(dir), "none")).Sweep(t.Context(), now, nil); err != nil {
+	if _, err := (logs.Keeper{Dir: logs.Dir(filepath.Join(string(dir), "none"))}).Sweep(t.Context(), now, nil); err != nil {
 		t.Errorf("of no folder: %v", err)
 	}
 }

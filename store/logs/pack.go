@@ -19,15 +19,36 @@ import (
 // small is the size below which compressing a log frees no block of a disk.
 const small = 4 << 10
 
+// Keeper compresses logs and removes them. It is safe for concurrent use with
+// readers of its Dir, but one at a time.
+type Keeper struct {
+	Dir Dir
+	// At, when set, is told of each of Steps that was taken, so that tests can
+	// have the process die there.
+	At func(step string)
+}
+
+// Steps are what the logs of a run come by, in order: those of a log that is
+// compressed, then those of a run whose time is over.
+var Steps = []string{
+	"temporary file made", "first frame written", "all frames written", "compressed file named", "log removed",
+	"run's time over", "run removed",
+}
+
+func (k Keeper) at(step int) {
+	if k.At != nil {
+		k.At(Steps[step])
+	}
+}
+
 // Pack compresses the logs of a run that is done, those beside the jobs' too.
 // It may be called again, also after it was cut short at any place: each log is
 // there the whole time.
-func (d Dir) Pack(ctx context.Context, run string) error {
-	dir := filepath.Join(string(d), url.PathEscape(run))
-	return packAll(ctx, dir)
+func (k Keeper) Pack(ctx context.Context, run string) error {
+	return k.packAll(ctx, filepath.Join(string(k.Dir), url.PathEscape(run)))
 }
 
-func packAll(ctx context.Context, dir string) error {
+func (k Keeper) packAll(ctx context.Context, dir string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -42,13 +63,13 @@ func packAll(ctx context.Context, dir string) error {
 		case ctx.Err() != nil:
 			return errors.Join(failed, ctx.Err())
 		case e.IsDir(): // as of a job's services
-			err = packAll(ctx, name)
+			err = k.packAll(ctx, name)
 		case strings.HasSuffix(e.Name(), unfinished):
 			if err = os.Remove(name); errors.Is(err, fs.ErrNotExist) {
 				err = nil // it was written to meanwhile, to its end
 			}
 		case strings.HasSuffix(e.Name(), plain) && e.Type().IsRegular():
-			err = pack(ctx, name)
+			err = k.pack(ctx, name)
 		default:
 			err = nil
 		}
@@ -58,7 +79,7 @@ func packAll(ctx context.Context, dir string) error {
 }
 
 // pack puts a compressed file in the place of a log.
-func pack(ctx context.Context, name string) (err error) {
+func (k Keeper) pack(ctx context.Context, name string) (err error) {
 	base := strings.TrimSuffix(name, plain)
 	in, err := os.Open(name)
 	if err != nil {
@@ -75,7 +96,8 @@ func pack(ctx context.Context, name string) (err error) {
 	temp := base + unfinished
 	out, err := os.OpenFile(temp, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err == nil {
-		err = compress(ctx, out, in)
+		k.at(0)
+		err = k.compress(ctx, out, in)
 		if err == nil {
 			err = out.Sync()
 		}
@@ -92,16 +114,18 @@ func pack(ctx context.Context, name string) (err error) {
 		err = syncDir(filepath.Dir(name))
 	}
 	if err == nil {
+		k.at(3)
 		err = os.Remove(name)
 	}
 	if err != nil {
 		_ = os.Remove(temp)
 		return fmt.Errorf("compress log: %w", err)
 	}
+	k.at(4)
 	return nil
 }
 
-func compress(ctx context.Context, to io.Writer, from io.Reader) error {
+func (k Keeper) compress(ctx context.Context, to io.Writer, from io.Reader) error {
 	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(frame))
 	if err != nil {
 		return err
@@ -112,16 +136,21 @@ func compress(ctx context.Context, to io.Writer, from io.Reader) error {
 		return err
 	}
 	buf := make([]byte, frame)
-	for {
+	for first := true; ; first = false {
 		n, err := io.ReadFull(from, buf)
 		if n > 0 {
 			if _, err := w.Write(buf[:n]); err != nil {
 				return errors.Join(err, w.Close())
 			}
+			if first {
+				k.at(1)
+			}
 		}
 		switch {
 		case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-			return w.Close()
+			err := w.Close()
+			k.at(2)
+			return err
 		case err != nil || ctx.Err() != nil:
 			return errors.Join(err, ctx.Err(), w.Close())
 		}
@@ -144,8 +173,8 @@ type Swept struct {
 // Sweep removes the logs of runs that were done before that time, and of those
 // that nobody knows and nobody wrote to since, and compresses the logs of the
 // others that are done. It goes on after an error, and returns all.
-func (d Dir) Sweep(ctx context.Context, before time.Time, finished Finished) (done Swept, failed error) {
-	entries, err := os.ReadDir(string(d))
+func (k Keeper) Sweep(ctx context.Context, before time.Time, finished Finished) (done Swept, failed error) {
+	entries, err := os.ReadDir(string(k.Dir))
 	if errors.Is(err, fs.ErrNotExist) {
 		return done, nil
 	}
@@ -170,11 +199,13 @@ func (d Dir) Sweep(ctx context.Context, before time.Time, finished Finished) (do
 		switch {
 		case err != nil || !over:
 		case at.Before(before):
-			if err = os.RemoveAll(filepath.Join(string(d), e.Name())); err == nil {
+			k.at(5)
+			if err = os.RemoveAll(filepath.Join(string(k.Dir), e.Name())); err == nil {
 				done.Removed++
+				k.at(6)
 			}
 		default:
-			err = d.Pack(ctx, run)
+			err = k.Pack(ctx, run)
 		}
 		failed = errors.Join(failed, err)
 	}
