@@ -29,12 +29,15 @@ type child struct {
 	url   string
 }
 
+// envStep names the step after which a server dies, from its start on.
+const envStep = "LOKTAR_TEST_CRASH_STEP"
+
 // startChild starts the server of a test that calls crashingServer when the
-// environment holds envCrash.
-func startChild(t *testing.T, test, config string) *child {
+// environment holds envCrash. It may be armed with a step from its start on.
+func startChild(t *testing.T, test, config string, step ...string) *child {
 	t.Helper()
 	cmd := exec.CommandContext(context.Background(), os.Args[0], "-test.run=^"+test+"$", "-test.count=1")
-	cmd.Env = append(os.Environ(), envCrash+"="+config)
+	cmd.Env = append(os.Environ(), envCrash+"="+config, envStep+"="+strings.Join(step, ""))
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -119,7 +122,7 @@ func crashingServer(t *testing.T, file string, rig func(s *app.Server, at func(s
 		t.Fatal(err)
 	}
 	var mu sync.Mutex
-	armed := ""
+	armed := os.Getenv(envStep)
 	at := func(step string) {
 		mu.Lock()
 		defer mu.Unlock()

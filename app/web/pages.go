@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/dudesons/loktar/checks"
-	"github.com/dudesons/loktar/checks/markdown"
 )
 
 const (
@@ -233,7 +232,7 @@ func (s *server) noLog(run checks.Run, job checks.Job) (why string, gone bool) {
 		return "There is no log: the job never ran.", false
 	}
 	if until := run.Finished.AddDate(0, 0, s.LogDays); s.LogDays > 0 && run.Done() && time.Now().After(until) {
-		return fmt.Sprintf("The log is gone since %s: logs are kept for %s after the end of a run.", until.UTC().Format(time.DateOnly), markdown.Count(s.LogDays, "day")), true
+		return fmt.Sprintf("The log is gone since %s: logs are kept for %s after the end of a run.", until.UTC().Format(time.DateOnly), counted(s.LogDays, "day")), true
 	}
 	return "The log is gone: it was removed from the server.", true
 }

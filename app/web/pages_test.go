@@ -82,12 +82,18 @@ func TestJobPageOfAJobThatNeverRan(t *testing.T) {
 func TestJobPageWithoutItsLog(t *testing.T) {
 	s := newSite(t, func(o *web.Options) { o.LogDays = 30 })
 	s.store.finish("awesome_lib", checks.Result{Outcome: checks.OutcomePassed})
-	for days, want := range map[int]string{1: "or its log was removed since", 31: "The log was removed: logs are kept for 30 days after the end of a run."} {
-		r := s.store.runs[runID]
-		r.Finished = time.Now().AddDate(0, 0, -days)
-		s.store.runs[runID] = r
-		_, body := s.get(jobPath)
-		contains(t, body, want)
+	for days, want := range map[int]string{
+		1:  "The log is gone: it was removed from the server.",
+		31: "The log is gone since " + time.Now().UTC().AddDate(0, 0, -1).Format(time.DateOnly) + ": logs are kept for 30 days after the end of a run.",
+	} {
+		s.change(func(r *checks.Run) { r.Finished = time.Now().UTC().AddDate(0, 0, -days) })
+		for path, status := range map[string]int{jobPath: 200, jobPath + "/log": 410} {
+			resp, body := s.get(path)
+			if resp.StatusCode != status {
+				t.Errorf("%s is %d", path, resp.StatusCode)
+			}
+			contains(t, body, want)
+		}
 	}
 }
 

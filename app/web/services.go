@@ -52,11 +52,14 @@ func (s *server) serviceLog(w http.ResponseWriter, r *http.Request) {
 	}
 	f, err := s.Logs.Open(id.Run, checks.ServiceLogName(id.Package, name))
 	if errors.Is(err, fs.ErrNotExist) {
-		if _, gone := s.noLog(run, job); gone && job.State == checks.StateDone {
-			s.unlogged(w, r, run, job)
+		own, err := s.Logs.Open(id.Run, id.Package)
+		if err == nil {
+			own.Close()
+			s.missing(w, r, noService)
 			return
 		}
-		s.missing(w, r, noService)
+		// The logs of a job come and go together.
+		s.unlogged(w, r, run, job)
 		return
 	}
 	if err != nil {

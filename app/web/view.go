@@ -195,6 +195,14 @@ func list(names []string) string {
 	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
 }
 
+// counted is "1 day" or "2 days".
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
 // short is a commit or digest as people write it.
 func short(id string) string {
 	_, hex, ok := strings.Cut(id, ":")
