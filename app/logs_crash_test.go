@@ -54,7 +54,7 @@ func TestLogsSurviveDeath(t *testing.T) {
 	for range deaths {
 		w.addRuns()
 		c := startChild(t, "TestLogsSurviveDeath", w.config)
-		stop := time.After(time.Duration(w.random.Int64N(int64(400 * time.Millisecond))))
+		stop := time.After(time.Duration(w.random.Int64N(int64(time.Second))))
 		for dead := false; !dead; {
 			select {
 			case <-stop:
