@@ -61,6 +61,7 @@ func tell(t *testing.T, pattern string) {
 					"tagged": w.tagged, "notes": w.notes, "released": w.released,
 					"registry": w.registry, "image": w.pulled, "tags": w.tags, "engine": w.engineHas,
 					"slack": w.slack, "told": w.told, "messages": w.messages, "workspace": w.workspace, "sticky": w.sticky,
+					"keeplog": w.keeplog, "samelog": w.samelog, "age": w.age, "nologs": w.nologs,
 					"running": w.running, "prints": w.prints, "hub": w.outage, "delivered": w.delivered,
 				},
 			})
@@ -106,6 +107,7 @@ type world struct {
 	aside  corner      // what `swap` changes for what is looked at
 	bucket *s3.Client  // of the story's S3 server
 	people *slacktest.Workspace
+	logs   map[string]string // the answers that `keeplog` remembered
 }
 
 // addresses counts the addresses that stories were given.
