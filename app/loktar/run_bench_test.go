@@ -71,7 +71,7 @@ func BenchmarkRun(b *testing.B) {
 	}
 	floor() // warm
 	fresh := ours().Seconds() / floor().Seconds()
-	rounds, all := 3, map[string][]float64{}
+	rounds, all := 7, map[string][]float64{}
 	if testing.Short() {
 		rounds = 1
 	}
