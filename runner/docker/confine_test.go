@@ -114,7 +114,7 @@ func TestForkBombIsBounded(t *testing.T) {
 func TestOutOfMemory(t *testing.T) {
 	b := setUp(t)
 	task := b.task("head -c 100m /dev/zero | tail -c 90m > /dev/null")
-	task.Resources = checks.Resources{Memory: 32 << 20}
+	task.Resources, task.Timeout = checks.Resources{Memory: 32 << 20}, 10*time.Minute
 	exit, out := b.run(task)
 	if exit.Code == 0 || !exit.OutOfMemory || exit.MemoryLimit != 32<<20 {
 		t.Errorf("exit %+v\n%s", exit, out)
