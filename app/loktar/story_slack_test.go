@@ -58,11 +58,12 @@ func (w *world) told(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// messages CHANNEL COUNT: the channel has so many, their replies not counted.
+// messages CHANNEL COUNT: the channel comes to have so many, their replies not
+// counted.
 func (w *world) messages(ts *testscript.TestScript, _ bool, args []string) {
-	if n := len(w.people.Messages(args[0])); strconv.Itoa(n) != args[1] {
-		ts.Fatalf("#%s has %d messages, want %s", args[0], n, args[1])
-	}
+	w.until(ts, args[1]+" messages in #"+args[0], func() bool {
+		return strconv.Itoa(len(w.people.Messages(args[0]))) == args[1]
+	})
 }
 
 // workspace down|up: no call to Slack succeeds any more, or all do.
