@@ -12,6 +12,7 @@ import (
 
 	"github.com/dudesons/loktar/checks"
 	"github.com/dudesons/loktar/configs"
+	"github.com/dudesons/loktar/runner"
 	"github.com/dudesons/loktar/store"
 	"github.com/dudesons/loktar/store/blob"
 )
@@ -70,11 +71,11 @@ func openS3(ctx context.Context, reg configs.Registry) (*blob.S3, error) {
 }
 
 // keep is the runner's Keep.
-func (a *artifacts) keep(ctx context.Context, repo checks.Repo, open func() (io.ReadCloser, error)) (string, error) {
-	if repo.ID <= 0 {
+func (a *artifacts) keep(ctx context.Context, f runner.KeptFile) (string, error) {
+	if f.Repo.ID <= 0 {
 		return "", errors.New("the run has no repository")
 	}
-	sum, _, err := a.add(ctx, repo.ID, open)
+	sum, _, err := a.add(ctx, f.Repo.ID, f.Open)
 	return sum, err
 }
 

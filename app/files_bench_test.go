@@ -14,6 +14,7 @@ import (
 
 	"github.com/dudesons/loktar/app"
 	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/runner"
 	"github.com/dudesons/loktar/store/blob"
 	"github.com/dudesons/loktar/store/blob/blobtest"
 )
@@ -31,7 +32,9 @@ func BenchmarkFiles(b *testing.B) {
 	if err := os.WriteFile(filepath.Join(folder, "file"), blobtest.Bytes(1, benchFile), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	sum, err := app.KeepOf(s)(b.Context(), checks.Repo{ID: 7}, func() (io.ReadCloser, error) { return os.Open(filepath.Join(folder, "file")) })
+	sum, err := app.KeepOf(s)(b.Context(), runner.KeptFile{
+		Repo: checks.Repo{ID: 7}, Open: func() (io.ReadCloser, error) { return os.Open(filepath.Join(folder, "file")) },
+	})
 	if err != nil {
 		b.Fatal(err)
 	}

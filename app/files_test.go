@@ -19,6 +19,7 @@ import (
 	"github.com/dudesons/loktar/app"
 	"github.com/dudesons/loktar/checks"
 	"github.com/dudesons/loktar/configs"
+	"github.com/dudesons/loktar/runner"
 	"github.com/dudesons/loktar/store/blob"
 	"github.com/dudesons/loktar/store/blob/blobtest"
 )
@@ -52,7 +53,9 @@ func leave(t testing.TB, s *app.Server, files map[string]string) {
 	run := checks.Run{ID: "run1", Seq: 1, Repo: repo, HeadSHA: strings.Repeat("a", 40), Created: time.Now(), Finished: time.Now()}
 	job := checks.Job{Run: run.ID, Package: checks.Package{Name: "lib"}, State: checks.StateDone, Finished: time.Now(), Result: checks.Result{Outcome: checks.OutcomeFailed}}
 	for name, text := range files {
-		sum, err := app.KeepOf(s)(t.Context(), repo, func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil })
+		sum, err := app.KeepOf(s)(t.Context(), runner.KeptFile{
+			Repo: repo, Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil },
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

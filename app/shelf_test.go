@@ -15,6 +15,7 @@ import (
 
 	"github.com/dudesons/loktar/checks"
 	"github.com/dudesons/loktar/configs"
+	"github.com/dudesons/loktar/runner"
 	"github.com/dudesons/loktar/store"
 	"github.com/dudesons/loktar/store/blob"
 	"github.com/dudesons/loktar/store/blob/blobtest"
@@ -201,7 +202,7 @@ func TestRetention(t *testing.T) {
 	ctx, repo := t.Context(), checks.Repo{ID: 7, Owner: "acme", Name: "pets"}
 	var all []checks.Artifact
 	for _, s := range []string{"young", "carried", "old", "never told"} {
-		sum, err := a.keep(ctx, repo, text(s))
+		sum, err := a.keep(ctx, runner.KeptFile{Repo: repo, Open: text(s)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -263,7 +264,7 @@ func TestForeignStorage(t *testing.T) {
 		})
 	}
 	one, two := open(), open()
-	if _, err := one.keep(t.Context(), checks.Repo{ID: 1}, text("x")); err != nil {
+	if _, err := one.keep(t.Context(), runner.KeptFile{Repo: checks.Repo{ID: 1}, Open: text("x")}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := one.sweepTests(t.Context()); err != nil {

@@ -40,7 +40,7 @@ func TestRunFindings(t *testing.T) {
 		Secrets: func(context.Context, checks.Run, checks.Job) (map[string]string, error) {
 			return map[string]string{"PASSWORD": "hunter22hunter22"}, nil
 		},
-		Keep: func(context.Context, checks.Repo, func() (io.ReadCloser, error)) (string, error) { return "sum", nil },
+		Keep: func(context.Context, runner.KeptFile) (string, error) { return "sum", nil },
 	})
 	j := checks.Job{Run: "run1", Attempt: 1, Package: checks.Package{Name: "p", Dir: "pkg", TestType: checks.TestCommand,
 		Commands: []string{"first", "second"}, Clean: []string{"make clean"}, Reports: []string{"*.xml"}, Secrets: []string{"PASSWORD"}}}

@@ -11,9 +11,20 @@ import (
 	"github.com/dudesons/loktar/checks"
 )
 
-// Keep keeps one file that a test of repo left, and tells the SHA-256 of its
-// content in hexadecimal digits. open is that of Collect.
-type Keep func(ctx context.Context, repo checks.Repo, open func() (io.ReadCloser, error)) (sha256 string, err error)
+// Keep keeps one file that a test left, and tells the SHA-256 of its content in
+// hexadecimal digits.
+type Keep func(ctx context.Context, file KeptFile) (sha256 string, err error)
+
+// KeptFile is a file that an attempt of a job left. Name, Size, Mode and Open
+// are those of Collect.
+type KeptFile struct {
+	Repo checks.Repo
+	Job  checks.JobID
+	Name string
+	Size int64
+	Mode fs.FileMode
+	Open func() (io.ReadCloser, error)
+}
 
 // keeping takes what a test leaves.
 type keeping struct {
@@ -37,7 +48,7 @@ func (r *Runner) keep(run checks.Run, job checks.Job, t *Task, log *Log, read *r
 	t.Save, t.Load = k.save, k.load
 	t.Artifacts = &Artifacts{
 		Globs: append(append([]string(nil), p.Reports...), p.Artifacts...), MaxBytes: r.o.MaxKept, Lenient: true, First: isReport,
-		Collect: func(ctx context.Context, name string, size int64, _ fs.FileMode, open func() (io.ReadCloser, error)) error {
+		Collect: func(ctx context.Context, name string, size int64, mode fs.FileMode, open func() (io.ReadCloser, error)) error {
 			if k.refusal != "" {
 				return nil // one is enough to know
 			}
@@ -48,7 +59,7 @@ func (r *Runner) keep(run checks.Run, job checks.Job, t *Task, log *Log, read *r
 			if isReport(name) {
 				read.report(ctx, name, open)
 			}
-			sum, err := r.o.Keep(ctx, run.Repo, open)
+			sum, err := r.o.Keep(ctx, KeptFile{Repo: run.Repo, Job: job.ID(), Name: name, Size: size, Mode: mode, Open: open})
 			switch {
 			case err == nil:
 			case ctx.Err() != nil:

@@ -125,11 +125,11 @@ func TestRunKeeps(t *testing.T) {
 				return c.exit, err
 			}
 			f.Runner = runner.New(runner.Options{Sandbox: f.sandbox, Workspaces: f.lender, LogDir: t.TempDir(), MaxKept: 77,
-				Keep: func(_ context.Context, repo checks.Repo, open func() (io.ReadCloser, error)) (string, error) {
-					if repo.ID != 5 {
-						t.Errorf("repository %d", repo.ID)
+				Keep: func(_ context.Context, f runner.KeptFile) (string, error) {
+					if f.Repo.ID != 5 || f.Job != (checks.JobID{Run: "r", Package: "p"}) || f.Mode != 0o644 || f.Size != int64(len("in "+f.Name)) {
+						t.Errorf("asked to keep %+v", f)
 					}
-					r, err := open()
+					r, err := f.Open()
 					if err != nil {
 						return "", err
 					}
@@ -158,7 +158,7 @@ func TestRunKeepsNothing(t *testing.T) {
 		pkg  checks.Package
 		keep runner.Keep
 	}{
-		"no globs": {checks.Package{}, func(context.Context, checks.Repo, func() (io.ReadCloser, error)) (string, error) {
+		"no globs": {checks.Package{}, func(context.Context, runner.KeptFile) (string, error) {
 			return "", fs.ErrInvalid
 		}},
 		"no keeper": {checks.Package{Reports: []string{"*"}}, nil},

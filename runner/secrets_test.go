@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"testing"
 
@@ -87,7 +86,7 @@ func TestSecretsBesideTheLog(t *testing.T) {
 		Secrets: func(context.Context, checks.Run, checks.Job) (map[string]string, error) {
 			return map[string]string{"TOKEN": token}, nil
 		},
-		Keep: func(context.Context, checks.Repo, func() (io.ReadCloser, error)) (string, error) { return "sum", nil },
+		Keep: func(context.Context, runner.KeptFile) (string, error) { return "sum", nil },
 	})
 	own := run()
 	own.PullRequest = nil
