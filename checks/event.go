@@ -184,6 +184,8 @@ type Event struct {
 	Label       string       `json:"label,omitempty"`
 	// Packages are the names that EventLocal asks for.
 	Packages []string `json:"packages,omitempty"`
+	// Needed has EventLocal run also what those packages need, all the way.
+	Needed bool `json:"needed,omitempty"`
 	// Repos are the repositories that the App lost.
 	Repos []Repo `json:"repos,omitempty"`
 

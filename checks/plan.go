@@ -20,13 +20,14 @@ const (
 	ReasonEverything ReasonKind = "everything" // all packages count as affected
 	ReasonRerun      ReasonKind = "rerun"      // somebody asked for it
 	ReasonOwed       ReasonKind = "owed"       // what was published last is of another state
+	ReasonNeeded     ReasonKind = "needed"     // a package of the plan needs it
 )
 
 // Reason is one cause of a package's being affected.
 type Reason struct {
 	Kind ReasonKind `json:"kind"`
 	// Subject is the changed file (file: below Dir; input, global, link: from
-	// the root), the package depended on (dependency, removed, lost, gained), the login of
+	// the root), the package depended on (dependency, removed, lost, gained) or that needs it (needed), the login of
 	// who asked (rerun; "" is the person at the terminal), or what is wrong (everything, unread).
 	Subject string `json:"subject,omitempty"`
 	// Dir is the package's folder, for ReasonFile; for ReasonLink it is what
@@ -82,6 +83,11 @@ func (r Reason) String() string {
 		return "its dependencies could not be read: " + r.place() + ": " + r.Subject + more
 	case ReasonEverything:
 		return "everything is affected: " + r.Subject
+	case ReasonNeeded:
+		if r.More > 0 {
+			return r.Subject + more + " depend on it"
+		}
+		return r.Subject + " depends on it"
 	case ReasonOwed:
 		return "this state of it is not published"
 	case ReasonRerun:

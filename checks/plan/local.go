@@ -22,23 +22,66 @@ func (p *Planner) Affected(ch checks.Change) (*graph.Graph, graph.Result, error)
 	return g, g.Affected(query(g, checks.Event{}, ch)), nil
 }
 
-// named has the plan be exactly those packages of g that somebody names, in the
-// order of their dependencies. Of what they need, only what is named too has
-// to pass before them.
-func named(p *checks.Plan, packages []checks.Package, g *graph.Graph, names []string) {
+// named has the plan be exactly those packages of g that somebody names, or
+// those that it has, in the order of their dependencies; with ev.Needed also
+// all that these need. What a package needs has to pass before it only where
+// the plan has it.
+func named(p *checks.Plan, packages []checks.Package, g *graph.Graph, ev checks.Event) {
 	all := jobs(packages, g.Affected(graph.Query{Everything: "asked for"}).Affected)
-	in := func(name string) bool { return slices.Contains(names, name) }
-	p.Jobs, p.Notes, p.Unaffected = nil, nil, nil
+	reasons := map[string][]checks.Reason{}
+	if ev.Packages == nil {
+		for _, j := range p.Jobs {
+			reasons[j.Package.Name] = j.Reasons
+		}
+	} else {
+		p.Notes = nil
+	}
+	for _, name := range ev.Packages {
+		reasons[name] = []checks.Reason{{Kind: checks.ReasonRerun}}
+	}
+	if ev.Needed {
+		need(all, reasons)
+	}
+	p.Jobs, p.Unaffected = nil, nil
 	for _, j := range all {
-		if !in(j.Package.Name) {
+		why, in := reasons[j.Package.Name]
+		if !in {
 			p.Unaffected = append(p.Unaffected, j.Package.Name)
 			continue
 		}
-		j.Needs = slices.DeleteFunc(slices.Clone(j.Needs), func(n string) bool { return !in(n) })
-		j.Reasons = []checks.Reason{{Kind: checks.ReasonRerun}}
+		j.Reasons = why
+		j.Needs = slices.DeleteFunc(slices.Clone(j.Needs), func(n string) bool { return !has(reasons, n) })
 		p.Jobs = append(p.Jobs, j)
 	}
 	slices.Sort(p.Unaffected)
+}
+
+// need adds what the packages in reasons need. all are in the order of their
+// dependencies.
+func need(all []checks.PlannedJob, reasons map[string][]checks.Reason) {
+	by := map[string]*checks.Reason{}
+	for _, j := range slices.Backward(all) {
+		name := j.Package.Name
+		if why := by[name]; why != nil {
+			reasons[name] = []checks.Reason{*why}
+		}
+		if !has(reasons, name) {
+			continue
+		}
+		for _, n := range j.Needs {
+			switch why := by[n]; {
+			case why != nil:
+				why.More++
+			case !has(reasons, n):
+				by[n] = &checks.Reason{Kind: checks.ReasonNeeded, Subject: name}
+			}
+		}
+	}
+}
+
+func has(reasons map[string][]checks.Reason, name string) bool {
+	_, in := reasons[name]
+	return in
 }
 
 // HeldNotes tell which packages the commit rule kept out, and why, as the

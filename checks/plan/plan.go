@@ -80,8 +80,8 @@ func (p *Planner) affected(ev checks.Event, ch checks.Change) (checks.Plan, erro
 		out.Warnings = append([]string{"This pull request comes from a fork and changes loktar.json. Until it is merged, the file of the base branch counts."}, out.Warnings...)
 	}
 	out.Jobs = jobs(m.Packages, r.Affected)
-	if ev.Packages != nil {
-		named(&out, m.Packages, g, ev.Packages)
+	if ev.Packages != nil || ev.Needed {
+		named(&out, m.Packages, g, ev)
 	}
 	owe(&out, g, ch, ev.PullRequest)
 	reuse(&out, ev, ch)
