@@ -31,11 +31,17 @@ type LocalRun struct {
 	// affected, or all of them with All.
 	Packages []string
 	All      bool
+	// Needed: also what those need, all the way.
+	Needed bool
 	// Dry: nothing is run.
-	Dry    bool
-	Runner configs.Runner
-	Watch  Watcher
-	Log    zerolog.Logger
+	Dry bool
+	// Artifacts is the folder for what packages name as artifacts and reports,
+	// each package's below its name; empty keeps none.
+	Artifacts string
+	Runner    configs.Runner
+	Pulls     configs.Config // has the registries that images are pulled from
+	Watch     Watcher
+	Log       zerolog.Logger
 }
 
 // Watcher is told how a run goes on. One call comes after the other; none may
@@ -59,6 +65,8 @@ type LocalPlan struct {
 	Jobs     []checks.Job
 	Warnings []string
 	Notes    []string
+	// Top is the root folder of the working tree; empty where there is none.
+	Top string
 	// Log is the file with a job's log, once it began.
 	Log func(job checks.JobID) string
 }
@@ -69,7 +77,7 @@ type LocalPlan struct {
 // repository. It returns the jobs as they ended after all that was made for
 // them is removed; those that never ran are queued still. When ctx ends, jobs
 // are stopped in order. An error means that not all could be run; it is one of
-// AskLocal, or about the machine.
+// AskLocal, or about the machine; with a NotKept all were.
 func RunLocal(ctx context.Context, o LocalRun) ([]checks.Job, error) {
 	rooms, err := roomsDir(o.CacheDir)
 	if err != nil {
@@ -78,6 +86,9 @@ func RunLocal(ctx context.Context, o LocalRun) ([]checks.Job, error) {
 	o.Text = true
 	r := &localRun{LocalRun: o, rooms: rooms}
 	defer r.close()
+	if r.kept, err = openLocalArtifacts(r.Artifacts, r.Dry); err != nil {
+		return nil, err
+	}
 	a, err := look(ctx, o.LocalOptions, func(l *local, ctx context.Context) (*LocalAnswer, error) { return r.ask(ctx, l) })
 	debug.SetGCPercent(100) // the process goes on
 	if err != nil {
@@ -87,7 +98,10 @@ func RunLocal(ctx context.Context, o LocalRun) ([]checks.Job, error) {
 		return nil, err
 	}
 	jobs, err := r.run(ctx, a)
-	return jobs, errors.Join(err, r.end())
+	if err = errors.Join(err, r.end()); err == nil {
+		err = r.kept.close()
+	}
+	return jobs, err
 }
 
 // localRun is one call of RunLocal.
@@ -100,7 +114,8 @@ type localRun struct {
 	source  *source.Source
 	sandbox *docker.Sandbox
 	caches  *caches.Store // nil where no package has some
-	ready   chan error    // of the sandbox, once
+	kept    *localArtifacts
+	ready   chan error // of the sandbox, once
 	left    int
 	objects string // of the repository
 	gitDir  string
@@ -159,7 +174,7 @@ func (r *localRun) newSandbox(ctx context.Context, at *room) (*docker.Sandbox, e
 	return docker.New(r.Log.WithContext(ctx), docker.Options{
 		Instance: at.instance, WorkDir: at.path("work"), WayFile: at.path("way"), Image: c.Image, Log: -1,
 		Limits:    checks.Resources{CPUs: c.CPUs, Memory: c.Memory.Bytes(), PIDs: c.PIDs},
-		Workspace: c.Workspace.Bytes(), Images: c.Images, Pull: c.Pull,
+		Workspace: c.Workspace.Bytes(), Images: c.Images, Pull: c.Pull, Credentials: r.logins().login, Own: true,
 		// It is the caller's own machine and code: without root that goes unsaid.
 		NoFirewall: c.Firewall == "off" || os.Geteuid() != 0, Reach: c.Reachable(),
 	})
@@ -214,7 +229,7 @@ func (r *localRun) complete(a *LocalAnswer) error {
 func (r *localRun) run(ctx context.Context, a *LocalAnswer) ([]checks.Job, error) {
 	change, everything := a.Change, a.Change.Unbounded
 	ev := checks.Event{Delivery: "local", Kind: checks.EventLocal, Name: "local", Received: time.Now(), Repo: localRepo, HeadSHA: change.HeadSHA}
-	ev.Packages = r.Packages
+	ev.Packages, ev.Needed = r.Packages, r.Needed
 	if r.All {
 		ev.Packages = []string{} // nil would mean those that are affected
 		for i := range change.Manifest.Packages {
@@ -228,7 +243,7 @@ func (r *localRun) run(ctx context.Context, a *LocalAnswer) ([]checks.Job, error
 	mine.told = func(run checks.Run, changed []checks.Job) {
 		if jobs == nil {
 			jobs = slices.Clone(mine.jobs)
-			p := &LocalPlan{Answer: a, Everything: everything, Left: r.left, Jobs: jobs, Warnings: run.Warnings, Notes: run.Notes, Log: r.logOf}
+			p := &LocalPlan{Answer: a, Everything: everything, Left: r.left, Jobs: jobs, Warnings: run.Warnings, Notes: run.Notes, Log: r.logOf, Top: r.top}
 			if err := r.Watch.Planned(p); err != nil || r.Dry || len(jobs) == 0 {
 				stop(errors.Join(errPlanned, err))
 				return
@@ -247,7 +262,7 @@ func (r *localRun) run(ctx context.Context, a *LocalAnswer) ([]checks.Job, error
 	jobsOf := &localJobs{localRun: r, stop: stop}
 	jobsOf.jobs = runner.New(runner.Options{
 		Sandbox: r.sandbox, Workspaces: newWorkspaces(r.source, infer.New()), LogDir: r.logs, Slots: r.Runner.Slots, LogLimit: r.Runner.Log.Bytes(),
-		Secrets: r.secrets, Caches: r.openCaches(ctx, change.Manifest.Packages),
+		Secrets: r.secrets, Caches: r.openCaches(ctx, change.Manifest.Packages), Keep: r.kept.keep,
 	})
 	// What the engine logs, its Store tells.
 	e := engine.New(engine.Options{Store: mine, Source: oneChange{change}, Runner: jobsOf, Slots: r.Runner.Slots, Log: zerolog.Nop()})
@@ -327,6 +342,7 @@ func (r *localRun) close() {
 	if r.room != nil {
 		r.room.close()
 	}
+	_ = r.kept.close() // after an error that says more
 }
 
 // oneChange is the engine's Source of a change that is known already.
@@ -352,7 +368,8 @@ type localJobs struct {
 }
 
 func (j *localJobs) Run(ctx context.Context, run checks.Run, job checks.Job) (checks.Result, error) {
-	return j.jobs.Run(j.Log.WithContext(ctx), run, job)
+	result, err := j.jobs.Run(j.Log.WithContext(ctx), run, j.kept.begin(job))
+	return j.kept.told(result), atHome(err)
 }
 
 // Left is false: an earlier process had other runs.

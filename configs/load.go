@@ -225,11 +225,7 @@ func (l *loader) config() Config {
 		if !l.values.Exists(k.name) {
 			continue
 		}
-		s := setting{source: l.source[k.name], kind: yaml.ScalarNode, value: l.values.String(k.name)}
-		if _, isList := l.values.Get(k.name).([]string); isList {
-			s.kind, s.parts = yaml.SequenceNode, l.lists[k.name]
-		}
-		l.assign(&c, k, k.name, s)
+		l.assign(&c, k, k.name, l.setting(k))
 	}
 	l.override(&c)
 	l.publishing(&c)
@@ -242,6 +238,15 @@ func (l *loader) config() Config {
 	l.require("github.private_key_file", "", "write the path of the .pem file that the App's settings page gave you")
 	l.require("github.webhook_secret", "github.webhook_secret_file", "write the secret that the App's settings page has under Webhook, or the path of a file with it")
 	return c
+}
+
+// setting is what the layers come to for a key.
+func (l *loader) setting(k key) setting {
+	s := setting{source: l.source[k.name], kind: yaml.ScalarNode, value: l.values.String(k.name)}
+	if _, isList := l.values.Get(k.name).([]string); isList {
+		s.kind, s.parts = yaml.SequenceNode, l.lists[k.name]
+	}
+	return s
 }
 
 // assign checks a value and puts it into c. name is the key as the file has it.

@@ -131,12 +131,14 @@ func packageJSON(p *checks.Package) jsonPackage {
 	return jsonPackage{Package: p.Name, Dir: p.Dir, Type: p.Type, PkgType: p.PkgType, TestType: string(p.TestType)}
 }
 
+type jsonBase struct {
+	Name string `json:"name"`
+	SHA  string `json:"sha"`
+}
+
 type jsonAffected struct {
-	Version int `json:"version"`
-	Base    struct {
-		Name string `json:"name"`
-		SHA  string `json:"sha"`
-	} `json:"base"`
+	Version      int           `json:"version"`
+	Base         jsonBase      `json:"base"`
 	MergeBase    string        `json:"merge_base"`
 	Head         string        `json:"head"`
 	Affected     []jsonPackage `json:"affected"`
@@ -151,7 +153,7 @@ type jsonAffected struct {
 func affectedJSON(a *app.Affected) jsonAffected {
 	out := jsonAffected{Version: 1, MergeBase: a.MergeBase, Head: a.Head, Affected: []jsonPackage{}, Unaffected: []string{}, Unowned: []string{},
 		UnownedCount: a.UnownedCount, IgnoredCount: a.IgnoredCount, Held: a.Held, Everything: a.Everything}
-	out.Base.Name, out.Base.SHA = a.Base, a.BaseSHA
+	out.Base = jsonBase{a.Base, a.BaseSHA}
 	out.Unowned = append(out.Unowned, a.Unowned...)
 	out.Unaffected = append(out.Unaffected, a.Unaffected...)
 	for _, p := range a.Affected {

@@ -142,7 +142,9 @@ func (p *painter) draw(jobs []checks.Job, log func(checks.JobID) string, now tim
 				text = lines[0]
 			}
 		case checks.StateQueued:
-			text = waiting(j, jobs)
+			if text = waiting(j, jobs); j.Attempt > 0 {
+				text = markOf(j).word
+			}
 		}
 		p.line(&b, p.text(j, left, width, text, now))
 	}
@@ -173,7 +175,7 @@ func (p *painter) textAs(m mark, j *checks.Job, left, width int, text string, no
 		took = checks.Took(now.Sub(j.Started))
 	}
 	if j.State == checks.StateDone {
-		text = m.word
+		text = m.word + tested(j)
 		if why := whyNot(j); why != "" {
 			text += ": " + why
 		}

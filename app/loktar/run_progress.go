@@ -16,9 +16,6 @@ import (
 // repaint is how often what is shown is brought up to date.
 const repaint = 100 * time.Millisecond
 
-// tailLines is how much of the log of a failed package is printed at the end.
-const tailLines = 40
-
 // progress shows how a run goes on: as lines, or in place on a terminal.
 type progress struct {
 	out     screen
@@ -70,17 +67,20 @@ func (t *progress) Planned(p *app.LocalPlan) error {
 		remark("%s %s.", count(p.Left, "file"), what)
 	}
 	if affected {
-		remark("%d of %s affected, compared with %s (%s).", len(p.Jobs), count(len(p.Answer.Change.Manifest.Packages), "package"), p.Answer.Base, short(p.Answer.Change.BaseSHA))
+		n, more := len(p.Answer.Affected.Affected), ""
+		if len(p.Jobs) > n {
+			more = fmt.Sprintf(" With them %d that they need.", len(p.Jobs)-n)
+		}
+		remark("%d of %s affected, compared with %s (%s).%s", n, count(len(p.Answer.Change.Manifest.Packages), "package"), p.Answer.Base, short(p.Answer.Change.BaseSHA), more)
 	}
 	t.unset(p.Jobs)
 	if t.flags.dry {
 		t.dry(p.Jobs)
-		return nil
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.plan, t.jobs = p, p.Jobs
-	if len(p.Jobs) > 0 {
+	t.plan, t.jobs = p, slices.Clone(p.Jobs)
+	if len(p.Jobs) > 0 && !t.flags.dry {
 		t.over.Go(t.tick)
 	}
 	return nil
@@ -142,6 +142,7 @@ func (t *progress) Changed(jobs []checks.Job) {
 			if took := checks.Took(j.Duration()); took != "" && j.Result.Outcome != checks.OutcomeErrored {
 				text += " in " + took
 			}
+			text += tested(&j)
 			if why := whyNot(&j); why != "" {
 				text += ": " + why
 			}
@@ -188,6 +189,16 @@ func (t *progress) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// stopping tells that it ends before its time.
+func (t *progress) stopping() {
+	t.mu.Lock()
+	busy := slices.ContainsFunc(t.jobs, func(j checks.Job) bool { return j.State == checks.StateRunning })
+	t.mu.Unlock()
+	if busy {
+		t.Remark("Stopping: what runs cleans up. Ctrl-C again ends at once.")
+	}
+}
+
 func (t *progress) erase() {
 	if t.painter != nil {
 		t.painter.erase()
@@ -227,60 +238,4 @@ func (t *progress) end() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.erase()
-}
-
-// summary is what is left to say of jobs that ended.
-func (t *progress) summary(jobs []checks.Job) {
-	if t.painter != nil {
-		var b strings.Builder
-		for i := range jobs {
-			b.WriteString(t.painter.finalLine(&jobs[i]) + "\n")
-		}
-		fmt.Fprint(t.out, b.String())
-	}
-	counts := map[string]int{}
-	told := false
-	for i := range jobs {
-		j := &jobs[i]
-		counts[endOf(j).word]++
-		if j.State != checks.StateDone || j.Result.Outcome.Passed() || j.Result.Outcome == checks.OutcomeHeldBack {
-			continue
-		}
-		t.failure(j)
-		told = true
-	}
-	if told {
-		fmt.Fprintln(t.out)
-	}
-	var said []string
-	for _, m := range marks {
-		if n := counts[m.word]; n > 0 {
-			said = append(said, t.out.paint(m.colour, fmt.Sprintf("%d %s", n, m.word)))
-		}
-	}
-	fmt.Fprintf(t.out, "%s: %s, in %s\n", count(len(jobs), "package"), strings.Join(said, ", "), checks.Took(time.Since(t.began)))
-}
-
-// failure tells of a package that did not pass.
-func (t *progress) failure(j *checks.Job) {
-	m := markOf(j)
-	fmt.Fprintf(t.out, "\n%s %s\n", t.out.paint(m.colour, m.sign), t.out.paint(bold, printable(j.Package.Name)+" "+m.word))
-	if d := j.Result.Detail; d != "" {
-		for _, line := range wrap(printable(d), max(t.out.width-2, 0)) {
-			fmt.Fprintf(t.out, "  %s\n", line)
-		}
-	}
-	path := t.plan.Log(j.ID())
-	lines, more := tail(path, tailLines, maxTail)
-	if len(lines) == 0 {
-		return
-	}
-	if more {
-		fmt.Fprintf(t.out, "  %s\n", t.out.paint(faint, "..."))
-	}
-	var b strings.Builder
-	for _, line := range lines {
-		b.WriteString(strings.TrimRight("  "+line, " ") + "\n")
-	}
-	fmt.Fprintf(t.out, "%s  %s\n", b.String(), t.out.paint(faint, "The whole log: "+printable(path)))
 }

@@ -82,6 +82,10 @@ type Options struct {
 	Pull string
 	// Credentials are asked at each pull; nil means that there are none.
 	Credentials Credentials
+	// Own: there is no server and no operator, whoever asks runs their own
+	// code on their own machine. What keeps an image from being used is told
+	// in these terms.
+	Own bool
 	// Recorded gives the Exit.Image of an earlier job of a run whose Task.Image
 	// was the same, from a process before, or "". It may be nil.
 	Recorded func(run, image string) string

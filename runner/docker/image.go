@@ -70,7 +70,7 @@ func (s *Sandbox) resolve(ctx context.Context, t runner.Task, ref reference.Name
 		p, _ = s.pinned(key, &p)
 		return p, nil
 	case cerrdefs.IsNotFound(err):
-		return pin{}, missing(ref, s.o.Pull)
+		return pin{}, s.inWords(ref, missing(ref, s.o.Pull), false)
 	}
 	return pin{}, fault(err, "inspect image")
 }
@@ -85,7 +85,7 @@ func (s *Sandbox) restore(ctx context.Context, t runner.Task, ref reference.Name
 	s.mu.Lock()
 	delete(s.pins, pinKey{t.Job.Run, ref.String()})
 	s.mu.Unlock()
-	return missing(ref, s.o.Pull)
+	return s.inWords(ref, missing(ref, s.o.Pull), false)
 }
 
 func missing(ref reference.Named, policy string) error {

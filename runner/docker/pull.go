@@ -33,6 +33,10 @@ const (
 // are asked at each pull. An error says in public words what has to be mended.
 type Credentials func(registry string) (user, password string, err error)
 
+// TokenUser is the name that stands with an identity token in place of a
+// password, as Docker's credential helpers have it.
+const TokenUser = "<token>"
+
 // pulling is a pull under way. All jobs that need its image share it.
 type pulling struct {
 	done    chan struct{}
@@ -112,7 +116,11 @@ func (s *Sandbox) fetch(ctx context.Context, ref reference.Named, p *pulling) er
 			return checks.Causef(checks.CauseImageLogin, err, "The credentials for pulls from %s cannot be read. The server's operator has to mend them.", host)
 		}
 		if password = secret; user != "" {
-			if o.RegistryAuth, err = registry.EncodeAuthConfig(registry.AuthConfig{Username: user, Password: password, ServerAddress: host}); err != nil {
+			sent := registry.AuthConfig{Username: user, Password: password, ServerAddress: host}
+			if user == TokenUser {
+				sent = registry.AuthConfig{IdentityToken: password, ServerAddress: host}
+			}
+			if o.RegistryAuth, err = registry.EncodeAuthConfig(sent); err != nil {
 				return fmt.Errorf("encode credentials: %w", err)
 			}
 		}
@@ -129,7 +137,7 @@ func (s *Sandbox) fetch(ctx context.Context, ref reference.Named, p *pulling) er
 	if err != nil && errors.Is(context.Cause(ctx), errSilence) {
 		err = errSilence
 	}
-	return pullFault(ref, err, o.RegistryAuth != "", password)
+	return s.inWords(ref, pullFault(ref, err, o.RegistryAuth != "", password), o.RegistryAuth != "")
 }
 
 var errSilence = errors.New("no word of the engine for a while (i/o timeout)")
