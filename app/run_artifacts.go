@@ -11,7 +11,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"sync"
 
@@ -52,9 +51,10 @@ func openLocalArtifacts(dir string, dry bool) (a *localArtifacts, err error) {
 
 // NotKept is the error of RunLocal where jobs ran to their ends, and not all
 // that they left could be kept.
-type NotKept struct{ error }
+type NotKept struct{ Err error }
 
-func (e NotKept) Unwrap() error { return e.error }
+func (e NotKept) Error() string { return e.Err.Error() }
+func (e NotKept) Unwrap() error { return e.Err }
 
 // close ends the keeping, and tells why not all is there.
 func (a *localArtifacts) close() error {
@@ -121,8 +121,10 @@ func (a *localArtifacts) fails(name string, err error) error {
 
 // write has a file be there whole, in place of what has its name.
 func (a *localArtifacts) write(ctx context.Context, name string, f runner.KeptFile) (sum string, err error) {
-	if !filepath.IsLocal(f.Job.Package) || !filepath.IsLocal(name) || path.Clean(f.Name) != f.Name {
-		return "", fmt.Errorf("%q is no name of a file", f.Name)
+	for _, part := range []string{f.Job.Package, f.Name} {
+		if part == "." || !fs.ValidPath(part) || !filepath.IsLocal(filepath.FromSlash(part)) {
+			return "", fmt.Errorf("%q is no name of a file", part)
+		}
 	}
 	folder := filepath.Dir(name)
 	if err := a.root.MkdirAll(folder, 0o777); err != nil {

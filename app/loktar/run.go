@@ -170,18 +170,18 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 	return f.answer(cmd, told, jobs, err)
 }
 
-// answer tells how it ended.
+// answer tells how it ended. A red package is told before what could not be
+// kept; who stopped it, or what kept others from being run, before both.
 func (f *runFlags) answer(cmd *cobra.Command, told *progress, jobs []checks.Job, err error) error {
-	if err != nil && !errors.As(err, new(stopped)) && !errors.As(err, new(app.NotKept)) {
-		return err
-	}
-	if !f.dry && (len(jobs) > 0 || errors.As(err, new(stopped))) {
+	begun := slices.ContainsFunc(jobs, func(j checks.Job) bool { return j.Attempt > 0 || j.State == checks.StateDone })
+	ran := err == nil || errors.As(err, new(app.NotKept))
+	if !f.dry && (ran || begun || errors.As(err, new(stopped))) {
 		told.summary(jobs)
 	}
-	if judgement := judged(jobs); !f.dry && !errors.As(err, new(stopped)) && judgement != nil {
+	if judgement := judged(jobs); ran && !f.dry && judgement != nil {
 		err = judgement
 	}
-	if f.form == formJSON && told.plan != nil {
+	if f.form == formJSON && told.plan != nil && (ran || begun || errors.As(err, new(stopped))) {
 		if err := printJSON(cmd.OutOrStdout(), told.runJSON(jobs, err)); err != nil {
 			return err
 		}

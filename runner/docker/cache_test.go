@@ -61,8 +61,8 @@ func setUpCaches(t *testing.T, change ...func(*docker.Options)) *cacheBench {
 	})
 	b.runner = runner.New(runner.Options{
 		Sandbox: b.Sandbox, Workspaces: lent(b.tree), LogDir: b.logs, Caches: store,
-		Keep: func(_ context.Context, _ checks.Repo, open func() (io.ReadCloser, error)) (string, error) {
-			in, err := open()
+		Keep: func(_ context.Context, f runner.KeptFile) (string, error) {
+			in, err := f.Open()
 			if err != nil {
 				return "", err
 			}

@@ -106,11 +106,23 @@ func TestPull(t *testing.T) {
 			}
 		}
 	}
+	own := func(change func(*docker.Options)) func(*docker.Options) {
+		return func(o *docker.Options) {
+			o.Own = true
+			change(o)
+		}
+	}
 	for _, c := range []struct {
 		name, image, words string
 		cause              checks.Cause
 		change             func(*docker.Options)
 	}{
+		{"own no login", name, "wants a login for the image " + name + ". Log in: docker login " + proxy.Host, checks.CauseImageLogin, own(func(*docker.Options) {})},
+		{"own wrong password", name, "is wrong, or does not allow it. Log in anew: docker login " + proxy.Host, checks.CauseImageLogin, own(login("ci", "wrong-"+password))},
+		{"own no such tag", proxy.Host + "/acme/ci:none", "or the name that --image or LOKTAR_RUNNER_IMAGE gives", checks.CauseImageUnknown, own(login("ci", password))},
+		{"own never", name, "and LOKTAR_RUNNER_PULL is `never`. Get it with docker pull", checks.CauseImageMissing, own(func(o *docker.Options) { o.Pull = docker.PullNever })},
+		{"own no base", "loktar/base:none", "Make it with `make image` in Loktar's own repository", checks.CauseImageMissing, own(func(*docker.Options) {})},
+		{"own unreadable", "127.0.0.1:1/acme/ci", "The login for pulls from 127.0.0.1:1 cannot be read: no such host", checks.CauseImageLogin, own(login("ci", password))},
 		{"no login", name, "wants a login for the image " + name, checks.CauseImageLogin, func(*docker.Options) {}},
 		{"wrong password", name, "refused the image " + name + ": the server's credentials for it are wrong", checks.CauseImageLogin, login("ci", "wrong-"+password)},
 		{"no such tag", proxy.Host + "/acme/ci:none", "does not exist at " + proxy.Host, checks.CauseImageUnknown, login("ci", password)},

@@ -112,7 +112,10 @@ func (s *Sandbox) fetch(ctx context.Context, ref reference.Named, p *pulling) er
 	if s.o.Credentials != nil {
 		host := reference.Domain(ref)
 		user, secret, err := s.o.Credentials(host)
-		if err != nil {
+		switch {
+		case err != nil && s.o.Own:
+			return checks.Causef(checks.CauseImageLogin, err, "The login for pulls from %s cannot be read: %v", host, err)
+		case err != nil:
 			return checks.Causef(checks.CauseImageLogin, err, "The credentials for pulls from %s cannot be read. The server's operator has to mend them.", host)
 		}
 		if password = secret; user != "" {
