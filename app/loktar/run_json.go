@@ -98,4 +98,4 @@ func (t *progress) jobJSON(j *checks.Job) jsonJob {
 	return out
 }
 
-func seconds(d time.Duration) float64 { return d.Round(time.Millisecond).Seconds() }
+func seconds(d time.Duration) float64 { return float64(d.Milliseconds()) / 1000 }

@@ -132,7 +132,11 @@ func (t *progress) Changed(jobs []checks.Job) {
 		t.followed(&j, j.State == checks.StateDone)
 		switch j.State {
 		case checks.StateRunning:
-			t.line(&j, "started")
+			text := "started"
+			if j.Attempt > 1 {
+				text = fmt.Sprintf("started again, attempt %d", j.Attempt)
+			}
+			t.line(&j, text)
 			if t.follow != nil {
 				t.follow[j.Package.Name] = &follower{path: t.plan.Log(j.ID())}
 			}
@@ -179,8 +183,8 @@ func (t *progress) Remark(text string) {
 
 // Write takes a line of the log of the code that runs jobs.
 func (t *progress) Write(p []byte) (int, error) {
-	var said struct{ Message, Error string }
-	if json.Unmarshal(p, &said) == nil && said.Message != "" {
+	var said struct{ Message, Error, Job, File string }
+	if json.Unmarshal(p, &said) == nil && said.Message != "" && (said.Job == "" || said.File == "") { // of a job's file its result tells
 		if said.Error != "" {
 			said.Message += " (" + said.Error + ")"
 		}

@@ -130,8 +130,11 @@ func (t *progress) failure(j *checks.Job, here func(string) string) {
 		for _, note := range f.Notes {
 			b.WriteString("  " + printable(note) + "\n")
 		}
-		lines, more := ending(f, logLines)
-		t.part(&b, lines, more)
+		end, more := ending(f, logLines)
+		if len(lines)+len(f.Notes) > 0 && len(end) > 0 {
+			b.WriteString("\n")
+		}
+		t.part(&b, end, more)
 	}
 	if j.Result.Cause == checks.CauseService {
 		for _, name := range slices.Sorted(maps.Keys(j.Package.Services)) {

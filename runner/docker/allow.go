@@ -31,9 +31,9 @@ func (s *Sandbox) imageOf(asked string) (reference.Named, error) {
 			return ref, nil
 		}
 	}
-	return nil, checks.Causef(checks.CauseImageRefused, nil,
+	return nil, s.inWords(ref, checks.Causef(checks.CauseImageRefused, nil,
 		"The image %s is not allowed on this server: nothing in runner.images of its configuration matches it. Name another `image` in %s, or have the server's operator add it there.",
-		short(reference.FamiliarString(ref)), checks.ManifestFile)
+		short(reference.FamiliarString(ref)), checks.ManifestFile), false)
 }
 
 // allows reports whether pattern means ref. In a pattern "*" stands for any

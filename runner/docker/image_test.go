@@ -121,6 +121,7 @@ func TestPull(t *testing.T) {
 		{"own wrong password", name, "is wrong, or does not allow it. Log in anew: docker login " + proxy.Host, checks.CauseImageLogin, own(login("ci", "wrong-"+password))},
 		{"own no such tag", proxy.Host + "/acme/ci:none", "or the name that --image or LOKTAR_RUNNER_IMAGE gives", checks.CauseImageUnknown, own(login("ci", password))},
 		{"own never", name, "and LOKTAR_RUNNER_PULL is `never`. Get it with docker pull", checks.CauseImageMissing, own(func(o *docker.Options) { o.Pull = docker.PullNever })},
+		{"own not allowed", name, "which LOKTAR_RUNNER_IMAGES or the file of --config sets", checks.CauseImageRefused, own(func(o *docker.Options) { o.Images = []string{"golang"} })},
 		{"own no base", "loktar/base:none", "Make it with `make image` in Loktar's own repository", checks.CauseImageMissing, own(func(*docker.Options) {})},
 		{"own unreadable", "127.0.0.1:1/acme/ci", "The login for pulls from 127.0.0.1:1 cannot be read: no such host", checks.CauseImageLogin, own(login("ci", password))},
 		{"no login", name, "wants a login for the image " + name, checks.CauseImageLogin, func(*docker.Options) {}},

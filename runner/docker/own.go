@@ -31,6 +31,8 @@ func (s *Sandbox) inWords(ref reference.Named, err error, login bool) error {
 		return checks.Causef(cause, err, "The image %s does not exist at %s, or needs a login. Correct `image` in %s, or log in: %s", name, host, checks.ManifestFile, command)
 	case cause == checks.CauseImageUnpullable && (strings.Contains(text, "toomanyrequests") || strings.Contains(text, "too many requests")):
 		return checks.Causef(cause, err, "The registry %s takes no more pulls for now, so the image %s could not be pulled. Wait, or log in: %s", host, name, command)
+	case cause == checks.CauseImageRefused:
+		return checks.Causef(cause, err, "The image %s is not allowed: nothing in runner.images matches it, which LOKTAR_RUNNER_IMAGES or the file of --config sets. Name another `image` in %s, or add it there.", name, checks.ManifestFile)
 	case cause == checks.CauseImageUnknown:
 		return checks.Causef(cause, err, "The image %s does not exist at %s. Correct `image` in %s, or the name that --image or LOKTAR_RUNNER_IMAGE gives.", name, host, checks.ManifestFile)
 	case cause == checks.CauseImageMissing && s.o.Pull == PullNever:
