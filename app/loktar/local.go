@@ -59,7 +59,7 @@ func (q *question) options() (app.LocalOptions, error) {
 
 // format is a flag that takes one of some words.
 func format(cmd *cobra.Command, into *string, words ...string) {
-	cmd.Flags().StringVarP(into, "format", "f", words[0], strings.Join(words, ", "))
+	cmd.Flags().StringVarP(into, "format", "f", words[0], "the `FORMAT`: "+either(words))
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 	before := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

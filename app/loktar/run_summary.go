@@ -138,11 +138,7 @@ func (t *progress) failure(j *checks.Job, here func(string) string) {
 	}
 	if j.Result.Cause == checks.CauseService {
 		for _, name := range slices.Sorted(maps.Keys(j.Package.Services)) {
-			lines, more := tail(t.plan.Log(checks.JobID{Run: j.Run, Package: checks.ServiceLogName(j.Package.Name, name)}), serviceLines, maxTail)
-			if len(lines) > 0 {
-				b.WriteString("  " + t.out.paint(faint, "The service "+printable(name)+":") + "\n")
-				t.part(&b, lines, more)
-			}
+			t.service(&b, j, name)
 		}
 	}
 	if path := t.plan.Log(j.ID()); path != "" {
@@ -161,4 +157,15 @@ func (t *progress) part(b *strings.Builder, lines []string, more bool) {
 	for _, line := range lines {
 		b.WriteString(strings.TrimRight("  "+line, " ") + "\n")
 	}
+}
+
+// service writes the end of what a service of a package printed.
+func (t *progress) service(b *strings.Builder, j *checks.Job, name string) {
+	lines, more := tail(t.plan.Log(checks.JobID{Run: j.Run, Package: checks.ServiceLogName(j.Package.Name, name)}), serviceLines, maxTail)
+	if len(lines) == 0 {
+		b.WriteString("  " + t.out.paint(faint, "The service "+printable(name)+" printed nothing.") + "\n")
+		return
+	}
+	b.WriteString("  " + t.out.paint(faint, "The service "+printable(name)+":") + "\n")
+	t.part(b, lines, more)
 }

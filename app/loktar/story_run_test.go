@@ -42,6 +42,7 @@ func TestRuns(t *testing.T) {
 				Setup: func(env *testscript.Env) error {
 					env.Setenv("LOKTAR_RUNNER_IMAGE", image)
 					env.Setenv("LOKTAR_RUNNER_SLOTS", "2")
+					env.Setenv("SERVICE", dockertest.Service(t))
 					return alone(env)
 				},
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){"git": git, "exit": exitCode, "json": jsonField, "nothing": h.nothing, "private": h.private, "unpulled": h.unpulled},
