@@ -250,7 +250,7 @@ func (r *localRun) run(ctx context.Context, a *LocalAnswer) ([]checks.Job, error
 			}
 			err := <-r.ready
 			if r.ready <- err; err != nil {
-				stop(err) // no job starts
+				stop(atHome(err)) // no job starts
 			}
 			return
 		}
@@ -387,7 +387,7 @@ func (j *localJobs) Ready(ctx context.Context) error {
 		j.away = time.Now()
 		j.Watch.Remark("The Docker engine does not answer; jobs wait for it.")
 	case time.Since(j.away) > patience:
-		j.stop(fmt.Errorf("wait for the Docker engine: %w", err))
+		j.stop(fmt.Errorf("wait for the Docker engine: %w", atHome(err)))
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"os"
 	"slices"
 	"sync"
 
@@ -29,10 +30,14 @@ func (c *localCaches) Lease(ctx context.Context, want runner.CacheWant) (runner.
 	return c.Store.Lease(ctx, want)
 }
 
+// LocalCaches reports whether what packages have as cache can be kept between
+// local runs.
+func LocalCaches() bool { return os.Geteuid() == 0 }
+
 // openCaches opens the room's caches where a package has some. Without them jobs
 // run too.
 func (r *localRun) openCaches(ctx context.Context, packages []checks.Package) runner.Caches {
-	if r.Dry || !slices.ContainsFunc(packages, func(p checks.Package) bool { return len(p.Cache) > 0 }) {
+	if r.Dry || !LocalCaches() || !slices.ContainsFunc(packages, func(p checks.Package) bool { return len(p.Cache) > 0 }) {
 		return nil
 	}
 	store, err := caches.Open(r.Log.WithContext(ctx), r.room.path("caches"), caches.Options{})

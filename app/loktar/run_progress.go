@@ -74,6 +74,9 @@ func (t *progress) Planned(p *app.LocalPlan) error {
 		remark("%d of %s affected, compared with %s (%s).%s", n, count(len(p.Answer.Change.Manifest.Packages), "package"), p.Answer.Base, short(p.Answer.Change.BaseSHA), more)
 	}
 	t.unset(p.Jobs)
+	if !app.LocalCaches() && slices.ContainsFunc(p.Jobs, func(j checks.Job) bool { return len(j.Package.Cache) > 0 }) {
+		remark("Packages run without their caches: to keep these between runs takes root.")
+	}
 	if t.flags.dry {
 		t.dry(p.Jobs)
 	}
