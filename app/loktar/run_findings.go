@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/dudesons/loktar/checks"
@@ -15,8 +16,9 @@ const levelFailure = "failure"
 
 // remarksOf are the lines PATH:LINE: MESSAGE about a package that did not pass,
 // at most so many, the worst first; left is how many others there are. here is
-// what a path is called.
-func remarksOf(f *checks.Findings, most int, here func(string) string) (lines []string, left int) {
+// what a path is called; what is of no file is left out where the lines of end
+// have it.
+func remarksOf(f *checks.Findings, most int, here func(string) string, end []string) (lines []string, left int) {
 	type key struct {
 		path string
 		line int
@@ -65,7 +67,9 @@ func remarksOf(f *checks.Findings, most int, here func(string) string) (lines []
 		worst = append(worst, line(at, "", text))
 	}
 	for _, text := range f.Unplaced {
-		worst = append(worst, line("", "", oneLine(text)))
+		if text = line("", "", oneLine(text)); !slices.Contains(end, strings.TrimSpace(text)) {
+			worst = append(worst, text)
+		}
 	}
 	lines = append(worst, others...)
 	left = f.LeftOut + f.UnplacedMore

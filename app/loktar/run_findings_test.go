@@ -42,7 +42,7 @@ func TestRemarksOf(t *testing.T) {
 			Failed:      []checks.FailedTest{{Name: "T.one", Path: "api/t.py", Line: 4, Message: "no"}},
 			Annotations: []checks.Annotation{note("api/t.py", 4, "failure", "T.one", "no"), note("api/t.py", 9, "failure", "T.two", "not\nthis")},
 		}, []string{"../api/t.py:4: T.one: no", "../api/t.py:9: T.two: not"}, 1},
-		"of no file, before what is less bad": {checks.Findings{Annotations: []checks.Annotation{note("api/a.c", 2, "warning", "", "w")}, Unplaced: []string{"x.c:1: error: y"}, UnplacedMore: 2},
+		"of no file, before what is less bad": {checks.Findings{Annotations: []checks.Annotation{note("api/a.c", 2, "warning", "", "w")}, Unplaced: []string{"x.c:1: error: y", "in the log"}, UnplacedMore: 2},
 			[]string{"  x.c:1: error: y", "../api/a.c:2: warning: w"}, 2},
 		"more than fits": {checks.Findings{Annotations: many, LeftOut: 4}, func() (lines []string) {
 			for i := range 20 {
@@ -54,7 +54,7 @@ func TestRemarksOf(t *testing.T) {
 			[]string{`../api/\x1b[2J.c:1: \x1b]0;x\a: \u202e` + strings.Repeat("x", 290) + "…"}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			lines, left := remarksOf(&c.f, 20, func(path string) string { return "../" + path })
+			lines, left := remarksOf(&c.f, 20, func(path string) string { return "../" + path }, []string{"in the log"})
 			if diff := cmp.Diff(c.want, lines); diff != "" || left != c.left {
 				t.Errorf("%d left, want %d (-want +got):\n%s", left, c.left, diff)
 			}
@@ -109,7 +109,7 @@ func FuzzRemarksOf(f *testing.F) {
 			Failed:      []checks.FailedTest{{Name: title, Path: path, Line: n, Message: message}, {Name: title, Message: message}},
 			Unplaced:    []string{message}, Log: message,
 		}
-		lines, left := remarksOf(&found, 3, func(path string) string { return path })
+		lines, left := remarksOf(&found, 3, func(path string) string { return path }, nil)
 		tail, _ := ending(&found, 3)
 		if len(lines) > 3 || len(tail) > 3 || left < 0 {
 			t.Fatalf("%d and %d lines, %d left", len(lines), len(tail), left)

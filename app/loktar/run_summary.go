@@ -120,7 +120,8 @@ func (t *progress) failure(j *checks.Job, here func(string) string) {
 		b.WriteString(strings.TrimRight("  "+line, " ") + "\n")
 	}
 	if f := j.Result.Findings; f != nil {
-		lines, left := remarksOf(f, findLines, here)
+		end, more := ending(f, logLines)
+		lines, left := remarksOf(f, findLines, here, end)
 		for _, line := range lines {
 			b.WriteString(line + "\n")
 		}
@@ -130,7 +131,6 @@ func (t *progress) failure(j *checks.Job, here func(string) string) {
 		for _, note := range f.Notes {
 			b.WriteString("  " + printable(note) + "\n")
 		}
-		end, more := ending(f, logLines)
 		if len(lines)+len(f.Notes) > 0 && len(end) > 0 {
 			b.WriteString("\n")
 		}
