@@ -90,7 +90,7 @@ func line(at, level, text string) string {
 	if at == "" {
 		return "  " + text
 	}
-	return printable(at) + ": " + level + text
+	return printable(at+": "+level) + text
 }
 
 // oneLine is the first line of a text that says something.
