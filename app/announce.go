@@ -8,6 +8,7 @@ import (
 
 	"github.com/dudesons/loktar/app/github"
 	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/checks/report"
 	"github.com/dudesons/loktar/runner/source"
 )
 
@@ -39,7 +40,9 @@ func (r *releases) announce(ctx context.Context, run checks.Run, job checks.Job,
 	// A template that was wrong would have been refused with its loktar.json.
 	tag, _ := checks.FillTag(b.GitTag, job.Release.Package, pub.Version)
 	missing := "tag"
-	err := r.announcer.CreateTag(ctx, run.Installation, run.Repo, tag, pub.Commit)
+	err := r.written(ctx, run, func() error {
+		return r.announcer.CreateTag(ctx, run.Installation, run.Repo, tag, pub.Commit)
+	})
 	if err == nil {
 		result.Items = append(result.Items[:len(result.Items):len(result.Items)], checks.PublishedItem{Name: "Tag " + tag, URL: r.page(run.Repo, "tree", tag)})
 		if b.GitHubRelease {
@@ -85,9 +88,23 @@ func (r *releases) release(ctx context.Context, run checks.Run, job checks.Job, 
 		n.unread = true
 		r.log.Warn().Err(err).Str("repo", run.Repo.FullName()).Str("package", pub.Package).Msg("the commits of a version cannot be read")
 	}
-	return r.announcer.CreateRelease(ctx, run.Installation, run.Repo, github.Release{
-		Tag: tag, Commit: pub.Commit, Name: job.Release.Package + " " + pub.Version, Notes: n.markdown(),
+	return r.written(ctx, run, func() error {
+		return r.announcer.CreateRelease(ctx, run.Installation, run.Repo, github.Release{
+			Tag: tag, Commit: pub.Commit, Name: job.Release.Package + " " + pub.Version, Notes: n.markdown(),
+		})
 	})
+}
+
+// written counts what do writes to GitHub, and has it wait where too much was
+// written: for a minute at most, as others may need the job's place.
+func (r *releases) written(ctx context.Context, run checks.Run, do func() error) error {
+	w, err := r.budget.Take(ctx, run.Installation, report.UseRelease, time.Minute)
+	if err != nil {
+		return err
+	}
+	err = do()
+	w.Done(1, err)
+	return err
 }
 
 // before is the publication of the package that a publication follows.

@@ -76,6 +76,11 @@ func (s *Server) open(ctx context.Context, version string) (err error) {
 	cfg, log := s.cfg, s.log
 
 	budget := report.NewBudget(report.Limits{Minute: cfg.GitHub.WritesPerMinute, Hour: cfg.GitHub.WritesPerHour})
+	budget.Keep(func(installation int64, n int) {
+		if err := s.store.Wrote(context.WithoutCancel(ctx), installation, n); err != nil {
+			log.Warn().Err(err).Msg("cannot note that GitHub was written to")
+		}
+	})
 	hub, err := openHub(cfg, budget.Left, log, version)
 	if err != nil {
 		return err
@@ -105,7 +110,7 @@ func (s *Server) open(ctx context.Context, version string) (err error) {
 	if s.jobs.release, err = openReleases(cfg, s.store, s.jobs.Runner, log); err != nil {
 		return err
 	}
-	s.jobs.release.announcer, s.jobs.release.historian = hub, s.source
+	s.jobs.release.announcer, s.jobs.release.budget, s.jobs.release.historian = hub, budget, s.source
 	s.kept.built = &s.jobs.release.built
 	s.jobs.release.engine = s.jobs.sandbox.Engine()
 	s.report = report.New(report.Options{

@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/checks/report"
 	"github.com/dudesons/loktar/configs"
 	"github.com/dudesons/loktar/runner"
 	"github.com/dudesons/loktar/runner/publish"
@@ -36,6 +37,7 @@ type releases struct {
 	at     func(step string) // tests hear of each step that is done; else nil
 
 	announcer announcer
+	budget    *report.Budget // what is announced counts in it
 	historian historian
 }
 

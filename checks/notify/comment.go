@@ -2,6 +2,7 @@ package notify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -48,47 +49,52 @@ func (n *Notifier) comment(ctx context.Context, t *told, muted bool) {
 		n.settle(ctx, t, post, nil)
 		return
 	}
-	if b := n.o.Budget; b != nil {
-		now := time.Now()
-		if t.early = b.Spare(run.Installation, now).Sub(now); t.early > 0 {
+	w, err := n.o.Budget.Take(ctx, run.Installation, report.UseComment, 0)
+	if err != nil {
+		var later interface{ RetryAfter() time.Duration }
+		if errors.As(err, &later) {
+			t.early = later.RetryAfter()
 			return
 		}
-		b.Spend(run.Installation, now, 1)
+		t.err = err
+		return
 	}
 	t.called = true
-	if id, err = n.write(ctx, &run, id, body); err == nil {
+	id, writes, err := n.write(ctx, &run, id, body)
+	w.Done(writes, err)
+	if err == nil {
 		post.Told, post.ID = digest(body), fmt.Sprint(id)
 	}
 	t.muted = checks.KindOf(err) == checks.KindRefused
 	n.settle(ctx, t, post, err)
 }
 
-// write changes the comment, or writes it where there is none. One whose
-// answer was lost is found by its marker.
-func (n *Notifier) write(ctx context.Context, run *checks.Run, id int64, body string) (int64, error) {
+// write changes the comment, or writes it where there is none, and returns how
+// many writes that took. One whose answer was lost is found by its marker.
+func (n *Notifier) write(ctx context.Context, run *checks.Run, id int64, body string) (now int64, writes int, err error) {
 	c, number := n.o.Comments, run.PullRequest.Number
 	known := id
 	if id != 0 {
 		err := c.EditComment(ctx, run.Installation, run.Repo, id, body)
-		if checks.KindOf(err) != checks.KindNotFound {
-			return id, err
+		if writes++; checks.KindOf(err) != checks.KindNotFound {
+			return id, writes, err
 		} // somebody deleted it
 	}
-	id, err := c.FindOwnComment(ctx, run.Installation, run.Repo, number, marker)
+	id, err = c.FindOwnComment(ctx, run.Installation, run.Repo, number, marker)
 	if err != nil {
-		return 0, err
+		return 0, writes, err
 	}
-	if id != 0 && id != known {
+	if writes++; id != 0 && id != known {
 		err = c.EditComment(ctx, run.Installation, run.Repo, id, body)
 	} else {
 		id, err = c.CreateComment(ctx, run.Installation, run.Repo, number, body)
 	}
 	if err != nil {
-		return 0, err
+		return 0, writes, err
 	}
 	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
 	defer cancel()
-	return id, n.o.Store.SetPullComment(bound, run.Repo.ID, number, id)
+	return id, writes, n.o.Store.SetPullComment(bound, run.Repo.ID, number, id)
 }
 
 // body is the comment: the aggregate check's title and what it says below.

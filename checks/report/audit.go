@@ -35,7 +35,8 @@ type AuditOptions struct {
 	Store   AuditStore
 	Sink    AuditSink
 	BaseURL string
-	// Budget is what the writes are counted in that mend what is there twice.
+	// Budget is what the writes are counted in, and wait for, that mend what is
+	// there twice; nil counts nothing.
 	Budget *Budget
 	// Wake is called when check runs were made dirty.
 	Wake func()
@@ -184,10 +185,14 @@ func (a *Auditor) look(ctx context.Context, run checks.Run) error {
 				continue
 			}
 			// A create whose answer was lost, and that showed too late to be found.
-			if a.o.Budget != nil {
-				a.o.Budget.Spend(run.Installation, time.Now(), 1)
+			writes := 1 + further(cr.Annotations)
+			w, err := a.o.Budget.take(ctx, run.Installation, rankEnd, writes, time.Minute)
+			if err != nil {
+				return err
 			}
-			if _, err := a.o.Sink.Put(ctx, cr, s.ID); err != nil {
+			_, err = a.o.Sink.Put(ctx, cr, s.ID)
+			w.Done(writes, err)
+			if err != nil {
 				return err
 			}
 			a.o.Log.Warn().Str("run", run.ID).Str("check", cr.Key.Name).Int64("check_run", s.ID).Msg("GitHub had a check twice; both say the same now")

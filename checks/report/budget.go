@@ -18,6 +18,7 @@ type Limits struct{ Minute, Hour int }
 // matters more, see ranks.
 type Budget struct {
 	limits Limits
+	keep   func(installation int64, n int)
 	mu     sync.Mutex
 	all    map[int64]*ledger
 }
@@ -72,20 +73,23 @@ func (b *Budget) Spend(installation int64, at time.Time, n int) {
 	defer b.mu.Unlock()
 	l := b.of(installation)
 	l.forget(at)
-	for range n {
-		l.sent = append(l.sent, at)
-	}
-	if k := len(l.sent) - n; k > 0 && n > 0 && l.sent[k-1].After(at) {
-		slices.SortFunc(l.sent, time.Time.Compare)
-	}
+	l.add(at, n)
 }
 
-// back takes back the last n writes that were counted, as they were not sent.
-func (b *Budget) back(installation int64, n int) {
+// settle counts made writes at now in place of n that were counted at the time
+// at: GitHub may have had them as late as that.
+func (b *Budget) settle(installation int64, at time.Time, n int, now time.Time, made int) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	l := b.of(installation)
-	l.sent = l.sent[:max(0, len(l.sent)-n)]
+	l.sent = slices.DeleteFunc(l.sent, func(t time.Time) bool {
+		gone := n > 0 && t.Equal(at)
+		if gone {
+			n--
+		}
+		return gone
+	})
+	b.mu.Unlock()
+	b.Spend(installation, now, made)
 }
 
 // Silence has nothing written until then, as GitHub asked, and less a minute
@@ -114,9 +118,26 @@ func (b *Budget) Left(installation int64, left int, reset time.Time) {
 func (b *Budget) next(installation int64, r rank, now time.Time) time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	return b.due(b.of(installation), r, 1, now)
+}
+
+// reserve is as next for n writes that are sent together, and counts them when
+// they may be sent now.
+func (b *Budget) reserve(installation int64, r rank, n int, now time.Time) time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	l := b.of(installation)
+	at := b.due(l, r, n, now)
+	if !at.After(now) {
+		l.add(now, n)
+	}
+	return at
+}
+
+// due is when n writes of that rank may be sent. mu is held.
+func (b *Budget) due(l *ledger, r rank, n int, now time.Time) time.Time {
 	l.forget(now)
-	at := l.when(b.limits, r, now)
+	at := l.when(b.limits, r, n, now)
 	if l.quiet.After(at) {
 		at = l.quiet
 	}
@@ -124,11 +145,6 @@ func (b *Budget) next(installation int64, r rank, now time.Time) time.Time {
 		at = l.reset
 	}
 	return at
-}
-
-// Spare is when something may be written that can wait: now, or later.
-func (b *Budget) Spare(installation int64, now time.Time) time.Time {
-	return b.next(installation, rankProgress, now)
 }
 
 // room is how many more writes of that rank the hour has.
@@ -153,7 +169,7 @@ func (b *Budget) ahead(installation int64, r rank, n int, now time.Time) time.Ti
 	}
 	for range min(n, maxAhead) {
 		l.forget(at)
-		at = l.when(b.limits, r, at)
+		at = l.when(b.limits, r, 1, at)
 		l.sent = append(l.sent, at)
 	}
 	return at
@@ -162,8 +178,9 @@ func (b *Budget) ahead(installation int64, r rank, n int, now time.Time) time.Ti
 // maxAhead bounds how far ahead is looked.
 const maxAhead = 20_000
 
-// when is the first time from at on that both windows have room for the rank.
-func (l *ledger) when(limits Limits, r rank, at time.Time) time.Time {
+// when is the first time from at on that both windows have room for n writes of
+// the rank, or are empty.
+func (l *ledger) when(limits Limits, r rank, n int, at time.Time) time.Time {
 	minute := limits.Minute
 	if at.Before(l.loose) {
 		minute >>= l.tight
@@ -174,7 +191,7 @@ func (l *ledger) when(limits Limits, r rank, at time.Time) time.Time {
 		most  int
 		width time.Duration
 	}{{less(minute, ranks[r].minute), time.Minute}, {less(limits.Hour, ranks[r].hour), time.Hour}} {
-		if k := len(l.sent) - w.most; k >= 0 {
+		if k := len(l.sent) + min(n, w.most) - 1 - w.most; k >= 0 {
 			if free := l.sent[k].Add(w.width); free.After(at) {
 				at = free
 			}
@@ -185,6 +202,16 @@ func (l *ledger) when(limits Limits, r rank, at time.Time) time.Time {
 
 // less is n without so many percent, and at least one.
 func less(n, percent int) int { return max(1, n-n*percent/100) }
+
+// add counts n writes at the time at.
+func (l *ledger) add(at time.Time, n int) {
+	for range n {
+		l.sent = append(l.sent, at)
+	}
+	if k := len(l.sent) - n; k > 0 && n > 0 && l.sent[k-1].After(at) {
+		slices.SortFunc(l.sent, time.Time.Compare)
+	}
+}
 
 // forget drops what is older than an hour.
 func (l *ledger) forget(now time.Time) {

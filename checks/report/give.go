@@ -3,7 +3,6 @@ package report
 import (
 	"context"
 	"strings"
-	"time"
 
 	"github.com/dudesons/loktar/checks"
 	"github.com/dudesons/loktar/checks/markdown"
@@ -53,8 +52,13 @@ func (r *Replier) react(ctx context.Context, reply checks.Reply) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	r.spend(reply)
-	return r.o.Sink.React(ctx, reply.Installation, reply.Repo, reply.Comment, reply.Reaction)
+	w, err := r.o.Budget.Take(ctx, reply.Installation, UseReply, replyPatience)
+	if err != nil {
+		return err
+	}
+	err = r.o.Sink.React(ctx, reply.Installation, reply.Repo, reply.Comment, reply.Reaction)
+	w.Done(1, err)
+	return err
 }
 
 // speak posts the comment of a reply, unless it is found to be there.
@@ -75,18 +79,16 @@ func (r *Replier) speak(ctx context.Context, g *given) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	r.spend(reply)
-	err := r.o.Sink.Comment(ctx, reply.Installation, reply.Repo, reply.Number, replyBody(reply.Body, marker))
+	w, err := r.o.Budget.Take(ctx, reply.Installation, UseReply, replyPatience)
+	if err != nil {
+		return err
+	}
+	err = r.o.Sink.Comment(ctx, reply.Installation, reply.Repo, reply.Number, replyBody(reply.Body, marker))
+	w.Done(1, err)
 	if err != nil {
 		g.doubted, g.lost = true, true
 	}
 	return err
-}
-
-func (r *Replier) spend(reply checks.Reply) {
-	if r.o.Budget != nil {
-		r.o.Budget.Spend(reply.Installation, time.Now(), 1)
-	}
 }
 
 // replyMarker is what a reply's comment is known by. It does not show.

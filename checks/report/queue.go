@@ -14,9 +14,10 @@ type entry struct {
 	row          checks.OutboxRow
 	installation int64
 	rank         rank
-	packages     int  // of the run
-	more         int  // writes that it takes beside one
-	gone         bool // GitHub has it
+	packages     int       // of the run
+	more         int       // writes that it takes beside one
+	at           time.Time // when they were counted
+	gone         bool      // GitHub has it
 }
 
 func (e *entry) aggregate() bool { return e.row.Key.Name == checks.AggregateName }
@@ -141,8 +142,10 @@ func (r *Reporter) serve(installation int64, l *line, send func(e *entry, over b
 			next = min(next, time.Minute)
 			continue
 		}
-		r.budget.Spend(installation, now, 1+e.more)
-		r.flight[key] = true
+		if at := r.budget.reserve(installation, e.rank, 1+e.more, now); at.After(now) {
+			return min(next, at.Sub(now))
+		}
+		e.at, r.flight[key] = now, true
 		l.busy++
 		send(e, over)
 	}

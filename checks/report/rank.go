@@ -10,9 +10,10 @@ const (
 	rankFirst                // an aggregate that nobody sees yet
 	rankRed                  // what did not pass
 	rankRequired             // an end that a merge waits for
-	rankRelease              // an end of a publication
+	rankRelease              // an end of a publication, a tag, a release
+	rankReply                // a reply to somebody's comment
 	rankEnd                  // any other end
-	rankProgress             // an aggregate that tells how far it is
+	rankProgress             // an aggregate that tells how far it is, a comment
 	rankRunning              // a package that started, or waits for something outside
 	rankQueued               // a package that waits for its turn
 )
@@ -24,8 +25,9 @@ var ranks = [...]struct{ minute, hour int }{
 	rankVerdict:  {0, 0},
 	rankFirst:    {0, 2},
 	rankRed:      {5, 5},
-	rankRequired: {10, 10},
+	rankRequired: {8, 8},
 	rankRelease:  {10, 10},
+	rankReply:    {10, 10},
 	rankEnd:      {10, 10},
 	rankProgress: {10, 20},
 	rankRunning:  {50, 40},

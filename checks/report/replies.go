@@ -40,8 +40,7 @@ type ReplierOptions struct {
 	Sink  ReplySink
 	// Workers is how many replies are under way at once; 0 means 4.
 	Workers int
-	// Budget is what replies are counted in, as what checks may then not have;
-	// nil counts nothing. No reply waits for it: they are few.
+	// Budget is what replies are counted in and wait for; nil counts nothing.
 	Budget *Budget
 	Log    zerolog.Logger
 }
@@ -96,6 +95,9 @@ const (
 	// settleGap is how long a comment whose answer was lost is given to show
 	// before it is looked for.
 	settleGap = 10 * time.Second
+	// replyPatience is how long a reply waits for the budget in the place of
+	// another installation's; then it is tried again later.
+	replyPatience = 10 * time.Second
 )
 
 // NewReplier makes a replier; Run starts it.

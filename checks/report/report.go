@@ -253,10 +253,11 @@ func (r *Reporter) ended(s sent) {
 	key := e.row.Key
 	delete(r.flight, key)
 	r.lines[e.installation].busy--
-	if s.unsent {
-		r.budget.back(e.installation, 1+e.more)
+	made := 0
+	if !s.unsent {
+		made = 1 + s.more
 	}
-	r.budget.Spend(e.installation, now, max(0, s.more-e.more))
+	r.budget.settle(e.installation, e.at, 1+e.more, now, made)
 	if s.doubt {
 		r.doubted[key] = true
 	}
