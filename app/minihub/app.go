@@ -38,6 +38,7 @@ type installation struct {
 	created  time.Time
 	// suspended is when the account suspended the App; zero when it did not.
 	suspended time.Time
+	writes    writes
 }
 
 func (i *installation) covers(r *Repo) bool {

@@ -41,6 +41,10 @@ type Options struct {
 	// RateLimit is the number of REST requests a token may make in an hour;
 	// 0 means 5000.
 	RateLimit int
+	// WritesPerMinute and WritesPerHour are how much an installation may write
+	// in a minute and in an hour, however they are laid, before it is told of
+	// a secondary limit; 0 means no bound.
+	WritesPerMinute, WritesPerHour int
 	// SlowMerge makes the first GET of a pull request after each change
 	// answer "mergeable": null, as GitHub does while it computes.
 	SlowMerge bool

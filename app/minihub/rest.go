@@ -200,6 +200,12 @@ func (h *Hub) count(c *call) error {
 	if over {
 		return refuse(http.StatusForbidden, "API rate limit exceeded for installation.")
 	}
+	if t.in != nil && c.Method != http.MethodGet {
+		if wait := t.in.writes.count(now, h.opts.WritesPerMinute, h.opts.WritesPerHour); wait > 0 {
+			head.Set("Retry-After", strconv.Itoa(int(wait/time.Second)+1))
+			return refuse(http.StatusForbidden, "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.")
+		}
+	}
 	return nil
 }
 
