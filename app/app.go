@@ -130,9 +130,7 @@ func (s *Server) open(ctx context.Context, version string) (err error) {
 		Slots: cfg.Runner.Slots, Drain: cfg.Runner.Drain, Policy: policy, Notify: audience(cfg), Forget: s.forget,
 		Report: func() { s.report.Wake(); s.replies.Wake(); s.notices.Wake() }, Log: log.With().Str("part", "engine").Logger(),
 	})
-	s.missed = &missed{
-		store: s.store, hub: hub, wake: s.engine.Wake, log: log.With().Str("part", "missed").Logger(), every: lookEvery, slack: lookSlack, asked: map[string]int{}, listed: map[int64]bool{},
-	}
+	s.missed = newMissed(s.store, hub, policy, s.engine.Wake, log.With().Str("part", "missed").Logger())
 	s.http = s.server(version)
 	return nil
 }

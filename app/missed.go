@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -35,24 +37,39 @@ type missedHub interface {
 	Redeliver(ctx context.Context, d github.Delivery) error
 	Installed(ctx context.Context) (map[int64][]checks.Repo, error)
 	OpenPulls(ctx context.Context, installation int64, repo checks.Repo, since time.Time) ([]checks.PullRequest, error)
+	DefaultBranch(ctx context.Context, installation int64, repo checks.Repo) (branch, sha string, err error)
 }
 
 // missed finds what GitHub told while nobody heard it. Deliveries that failed
 // are asked for again. GitHub forgets them after three days and may have lost
 // some, so at the start the open pull requests are looked at too that changed
-// since the server last heard all. What was heard before is not run again: a
-// delivery is known by its GUID, a pull request by its head.
+// since the server last heard all, and the heads of default branches. What was
+// heard before is not run again: a delivery is known by its GUID, a pull request
+// and a branch by their heads.
 type missed struct {
-	store *store.Store
-	hub   missedHub
-	wake  func()
-	log   zerolog.Logger
-	every time.Duration
-	slack time.Duration // see lookSlack
+	store  *store.Store
+	hub    missedHub
+	policy func(checks.Repo) checks.Policy
+	wake   func()
+	log    zerolog.Logger
+	every  time.Duration
+	slack  time.Duration // see lookSlack
 
-	asked  map[string]int // by GUID
-	looked bool           // at the open pull requests
-	listed map[int64]bool // repositories whose open pull requests were taken up
+	asked  map[string]int // by GUID, of those that are still undelivered
+	pulls  sweep
+	pushes sweep
+	waited bool // for what was asked for at the start
+}
+
+func newMissed(s *store.Store, hub missedHub, policy func(checks.Repo) checks.Policy, wake func(), log zerolog.Logger) *missed {
+	return &missed{store: s, hub: hub, policy: policy, wake: wake, log: log, every: lookEvery, slack: lookSlack,
+		asked: map[string]int{}, pulls: sweep{listed: map[int64]bool{}}, pushes: sweep{listed: map[int64]bool{}}}
+}
+
+// sweep is one look at all repositories.
+type sweep struct {
+	done   bool
+	listed map[int64]bool // repositories that need no second look
 }
 
 // run looks at the start and then now and then, until ctx is done.
@@ -88,32 +105,78 @@ func (m *missed) look(ctx context.Context) error {
 	if oldest := began.Add(-keptByGitHub); since.Before(oldest) {
 		since = oldest
 	}
-	heard, err := m.deliveries(ctx, since, began)
+	heard, asked, err := m.deliveries(ctx, since, began)
 	if err != nil {
 		return err
 	}
 	// A server that never heard anything has missed nothing.
-	if !m.looked && !seen.IsZero() {
-		if err := m.pulls(ctx, seen.Add(-m.slack)); err != nil {
+	if seen.IsZero() {
+		m.pulls.done, m.pushes.done = true, true
+	}
+	if !m.pulls.done || !m.pushes.done {
+		if err := m.sweep(ctx, seen.Add(-m.slack), asked > 0); err != nil {
 			return err
 		}
 	}
-	m.looked = true
 	return m.store.See(ctx, heard)
+}
+
+// sweep looks at all repositories: at the pull requests that changed since, and
+// at the heads of branches. What GitHub still has comes first, and in its order:
+// where more comes, branches are looked at once it had the time.
+func (m *missed) sweep(ctx context.Context, since time.Time, comes bool) error {
+	installed, err := m.hub.Installed(ctx)
+	errs := []error{err, m.pulls.over(installed, func(installation int64, repo checks.Repo) error {
+		return m.findPulls(ctx, installation, repo, since)
+	})}
+	if comes && !m.waited {
+		m.waited = true
+	} else {
+		errs = append(errs, m.pushes.over(installed, func(installation int64, repo checks.Repo) error {
+			return m.findPush(ctx, installation, repo)
+		}))
+		m.pushes.done = errors.Join(errs...) == nil
+	}
+	m.pulls.done = errors.Join(errs[:2]...) == nil
+	return errors.Join(errs...)
+}
+
+// over has look see each repository, once: what was seen is not seen again when
+// another fails. An error of kind checks.KindNotFound or checks.KindRefused is
+// for good.
+func (s *sweep) over(installed map[int64][]checks.Repo, look func(installation int64, repo checks.Repo) error) error {
+	var errs []error
+	for installation, repos := range installed {
+		for _, repo := range repos {
+			if s.done || s.listed[repo.ID] {
+				continue
+			}
+			err := look(installation, repo)
+			if k := checks.KindOf(err); err != nil && k != checks.KindNotFound && k != checks.KindRefused {
+				errs = append(errs, err)
+				continue
+			}
+			s.listed[repo.ID] = true
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // deliveries asks again for what could not be delivered since. All is heard
 // until the time that it returns: now, or when the first went that did not come
-// yet.
-func (m *missed) deliveries(ctx context.Context, since, now time.Time) (heard time.Time, err error) {
+// yet. asked is how many will come if GitHub can.
+func (m *missed) deliveries(ctx context.Context, since, now time.Time) (heard time.Time, asked int, err error) {
 	all, err := m.hub.Undelivered(ctx, since)
 	if err != nil {
-		return heard, err
+		return heard, 0, err
 	}
+	maps.DeleteFunc(m.asked, func(guid string, _ int) bool {
+		return !slices.ContainsFunc(all, func(d github.Delivery) bool { return d.GUID == guid })
+	})
 	heard = now
 	for _, d := range all {
 		if _, known, err := m.store.Delivery(d.GUID); err != nil {
-			return heard, err
+			return heard, asked, err
 		} else if known || !webhook.Heeds(d.Event) || m.asked[d.GUID] >= maxAsked {
 			continue
 		}
@@ -131,36 +194,26 @@ func (m *missed) deliveries(ctx context.Context, since, now time.Time) (heard ti
 				continue
 			}
 			m.asked[d.GUID]++
+			asked++
 			log.Info().Msg("asked GitHub for a missed delivery")
 		}
 	}
-	return heard, nil
+	return heard, asked, nil
 }
 
-// pulls takes up the open pull requests that changed since and whose head has
-// no run. What was listed once is not listed again when another fails.
-func (m *missed) pulls(ctx context.Context, since time.Time) error {
-	installed, err := m.hub.Installed(ctx)
-	errs := []error{err}
-	for installation, repos := range installed {
-		for _, repo := range repos {
-			if m.listed[repo.ID] {
-				continue
-			}
-			pulls, err := m.hub.OpenPulls(ctx, installation, repo, since)
-			if k := checks.KindOf(err); err != nil && k != checks.KindNotFound && k != checks.KindRefused {
-				errs = append(errs, err)
-				continue
-			}
-			for _, pr := range pulls {
-				if err := m.take(ctx, installation, repo, pr); err != nil {
-					return err
-				}
-			}
-			m.listed[repo.ID] = true
+// findPulls takes up the open pull requests that changed since and whose head
+// has no run.
+func (m *missed) findPulls(ctx context.Context, installation int64, repo checks.Repo, since time.Time) error {
+	pulls, err := m.hub.OpenPulls(ctx, installation, repo, since)
+	if err != nil {
+		return err
+	}
+	for _, pr := range pulls {
+		if err := m.take(ctx, installation, repo, pr); err != nil {
+			return err
 		}
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
 // take has a pull request planned unless its head has a run.
@@ -183,6 +236,37 @@ func (m *missed) take(ctx context.Context, installation int64, repo checks.Repo,
 		return err
 	}
 	m.log.Info().Str("repo", repo.FullName()).Int("pull", pr.Number).Msg("found a pull request whose head nobody told of")
+	m.wake()
+	return nil
+}
+
+// findPush has the push planned that brought the default branch of repo where it
+// is, if it is tested or published, was known, and is not where the last push
+// brought it that was heard of. Which commits came in between is not told: what
+// is owed is published at the newest.
+func (m *missed) findPush(ctx context.Context, installation int64, repo checks.Repo) error {
+	policy := m.policy(repo)
+	if !policy.Publish && len(policy.Branches) == 0 {
+		return nil
+	}
+	branch, sha, err := m.hub.DefaultBranch(ctx, installation, repo)
+	if err != nil {
+		return err
+	}
+	push := checks.Push{Ref: "refs/heads/" + branch, After: sha, DefaultBranch: branch}
+	last, found, err := m.store.LatestFresh(checks.Target{Repo: repo.ID, Ref: push.Ref})
+	if err != nil || !found || last.HeadSHA == sha {
+		return err
+	}
+	push.Before = last.HeadSHA
+	fresh, err := m.store.Accept(ctx, checks.Event{
+		Delivery: fmt.Sprintf("found-%d-%d-%s", repo.ID, last.Seq, sha), Kind: checks.EventPush, Name: checks.FoundPush,
+		Received: time.Now().UTC(), Installation: installation, Repo: repo, HeadSHA: sha, Push: &push,
+	})
+	if err != nil || !fresh {
+		return err
+	}
+	m.log.Info().Str("repo", repo.FullName()).Str("branch", branch).Str("commit", checks.ShortSHA(sha)).Msg("found a push to the default branch that nobody told of")
 	m.wake()
 	return nil
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"testing"
 	"time"
@@ -22,6 +23,9 @@ type forgetful struct {
 	asked       []string
 	since       time.Time
 	listed      int
+	head        string
+	headErr     error
+	looked      int
 }
 
 func (f *forgetful) Undelivered(_ context.Context, since time.Time) ([]github.Delivery, error) {
@@ -41,6 +45,11 @@ func (f *forgetful) Installed(context.Context) (map[int64][]checks.Repo, error) 
 
 func (f *forgetful) OpenPulls(context.Context, int64, checks.Repo, time.Time) ([]checks.PullRequest, error) {
 	return f.pulls, nil
+}
+
+func (f *forgetful) DefaultBranch(context.Context, int64, checks.Repo) (string, string, error) {
+	f.looked++
+	return "main", f.head, f.headErr
 }
 
 func TestMissed(t *testing.T) {
@@ -64,7 +73,7 @@ func TestMissed(t *testing.T) {
 	}
 	woken := 0
 	start := func() *missed {
-		return &missed{store: s, hub: hub, wake: func() { woken++ }, log: zerolog.Nop(), slack: lookSlack, asked: map[string]int{}, listed: map[int64]bool{}}
+		return newMissed(s, hub, quiet, func() { woken++ }, zerolog.Nop())
 	}
 
 	m := start()
@@ -87,12 +96,14 @@ func TestMissed(t *testing.T) {
 		t.Fatal(err)
 	}
 	m = start()
-	for range 2 {
+	for range 3 {
 		if err := m.look(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if hub.listed != 1 || woken != 2 {
+	// Once for pull requests, and once more for branches, as something was
+	// still to come.
+	if hub.listed != 2 || woken != 2 {
 		t.Errorf("listed %d times, woken %d times", hub.listed, woken)
 	}
 	pending, err := s.Pending(10)
@@ -137,7 +148,7 @@ func TestMissedListsOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	hub := &half{listed: map[int64]int{}}
-	m := &missed{store: s, hub: hub, wake: func() {}, log: zerolog.Nop(), slack: lookSlack, asked: map[string]int{}, listed: map[int64]bool{}}
+	m := newMissed(s, hub, quiet, func() {}, zerolog.Nop())
 	for range 3 {
 		if err := m.look(t.Context()); err == nil {
 			t.Error("a look that failed counts")
@@ -163,4 +174,109 @@ func (h *half) OpenPulls(_ context.Context, _ int64, repo checks.Repo, _ time.Ti
 		return nil, errors.New("no")
 	}
 	return nil, nil
+}
+
+// quiet is the policy of repositories whose pushes mean nothing.
+func quiet(checks.Repo) checks.Policy { return checks.Policy{} }
+
+// TestMissedPushes has the default branch be at a commit that nobody told of,
+// however long that was ago.
+func TestMissedPushes(t *testing.T) {
+	publishing := checks.Policy{Publish: true}
+	lost := []github.Delivery{{ID: 2, GUID: "lost", Event: "push", At: time.Now().Add(-90 * time.Second)}}
+	for name, c := range map[string]struct {
+		policy  checks.Policy
+		known   string // the head of the last push; empty for none
+		hub     forgetful
+		never   bool // nothing was ever heard
+		looks   int  // at the branch, in two turns
+		found   bool
+		inFirst bool
+	}{
+		"moved":                  {policy: publishing, known: "old", hub: forgetful{head: "new"}, looks: 1, found: true, inFirst: true},
+		"tested":                 {policy: checks.Policy{Branches: []string{"main"}}, known: "old", hub: forgetful{head: "new"}, looks: 1, found: true, inFirst: true},
+		"not moved":              {policy: publishing, known: "old", hub: forgetful{head: "old"}, looks: 1},
+		"never known":            {policy: publishing, hub: forgetful{head: "new"}, looks: 1},
+		"no branch":              {policy: publishing, known: "old", hub: forgetful{headErr: checks.Errorf(checks.KindNotFound, nil, "None.")}, looks: 1},
+		"no answer":              {policy: publishing, known: "old", hub: forgetful{headErr: errors.New("down")}, looks: 2},
+		"neither":                {known: "old", hub: forgetful{head: "new"}},
+		"a new server":           {policy: publishing, known: "old", hub: forgetful{head: "new"}, never: true},
+		"deliveries to come yet": {policy: publishing, known: "old", hub: forgetful{head: "new", undelivered: lost}, looks: 1, found: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := store.Open(filepath.Join(t.TempDir(), "loktar.db"), store.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			if c.known != "" {
+				run := checks.Run{ID: "r1", Seq: 1, Repo: checks.Repo{ID: 1}, HeadSHA: c.known, Push: &checks.Push{Ref: "refs/heads/main"}}
+				again := run
+				again.ID, again.Seq, again.RerunOf, again.HeadSHA = "r2", 2, "r0", "older"
+				if err := s.Commit(t.Context(), checks.Commit{Runs: []checks.Run{run, again}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if !c.never {
+				if err := s.See(t.Context(), time.Now().Add(-30*24*time.Hour)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			m := newMissed(s, &c.hub, func(checks.Repo) checks.Policy { return c.policy }, func() {}, zerolog.Nop())
+			pending := func() []checks.Event {
+				evs, err := s.Pending(9)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return evs
+			}
+			for turn := range 2 {
+				if err := m.look(t.Context()); (err != nil) != (c.hub.headErr != nil && checks.KindOf(c.hub.headErr) == checks.KindInternal) {
+					t.Fatal(err)
+				}
+				if turn == 0 && (len(pending()) > 0) != c.inFirst {
+					t.Errorf("after the first turn: %+v", pending())
+				}
+			}
+			evs := pending()
+			if c.hub.looked != c.looks || (len(evs) == 1) != c.found {
+				t.Fatalf("looked %d times, found %+v", c.hub.looked, evs)
+			}
+			if !c.found {
+				return
+			}
+			ev := evs[0]
+			want := checks.Push{Ref: "refs/heads/main", Before: "old", After: "new", DefaultBranch: "main"}
+			if ev.Kind != checks.EventPush || ev.Name != checks.FoundPush || ev.HeadSHA != "new" || *ev.Push != want || ev.Installation != 9 || ev.Repo.Name != "pets" {
+				t.Errorf("found %+v", ev)
+			}
+			// The next start finds the same.
+			m = newMissed(s, &c.hub, m.policy, func() { t.Error("woken") }, zerolog.Nop())
+			c.hub.undelivered = nil
+			if err := m.look(t.Context()); err != nil || len(pending()) != 1 {
+				t.Errorf("twice: %+v (%v)", pending(), err)
+			}
+		})
+	}
+}
+
+// TestMissedForgets has very many deliveries be asked for: what came is no more
+// remembered.
+func TestMissedForgets(t *testing.T) {
+	s, err := store.Open(filepath.Join(t.TempDir(), "loktar.db"), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	hub := &forgetful{}
+	m := newMissed(s, hub, quiet, func() {}, zerolog.Nop())
+	for i := range 100 {
+		hub.undelivered = []github.Delivery{{ID: 1, GUID: "stays", Event: "push"}, {ID: int64(i), GUID: fmt.Sprint("lost", i), Event: "push"}}
+		if err := m.look(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(m.asked) != 2 || m.asked["stays"] != maxAsked {
+		t.Errorf("remembered are %v", m.asked)
+	}
 }

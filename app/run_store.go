@@ -87,6 +87,10 @@ func (s *oneRun) RunsOf(int64, string) ([]checks.Run, error) { return nil, nil }
 
 func (s *oneRun) Latest(checks.Target) (checks.Run, bool, error) { return checks.Run{}, false, nil }
 
+func (s *oneRun) LatestFresh(checks.Target) (checks.Run, bool, error) {
+	return checks.Run{}, false, nil
+}
+
 // Durations is empty: jobs start by the longest way in the plan.
 func (s *oneRun) Durations(int64) (map[string]time.Duration, error) { return nil, nil }
 

@@ -53,6 +53,10 @@ const (
 // not known.
 const FoundPullRequest = "pull_request.found"
 
+// FoundPush is the Name of an event that GitHub did not send: a branch was found
+// at a commit that no delivery told of. Who pushed it is not known.
+const FoundPush = "push.found"
+
 // User is an account at GitHub. ID is what identifies it; Login may change.
 type User struct {
 	ID    int64  `json:"id"`

@@ -44,6 +44,8 @@ func (r *Run) Began() string {
 		return "a push"
 	case FoundPullRequest:
 		return "a look at the open pull requests"
+	case FoundPush:
+		return "a look at the default branch"
 	case "pull_request.edited":
 		return "another base branch"
 	case "pull_request.labeled":

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -205,6 +206,36 @@ func (a *App) OpenPulls(ctx context.Context, installation int64, repo checks.Rep
 		return nil
 	})
 	return pulls, err
+}
+
+// DefaultBranch is the default branch of repo, and the commit that it is at. The
+// error is of kind checks.KindNotFound when it has none.
+func (a *App) DefaultBranch(ctx context.Context, installation int64, repo checks.Repo) (branch, sha string, err error) {
+	t := target{verb: "look at the default branch", repo: repo,
+		missing: "GitHub does not find " + repo.FullName() + " or its default branch, or the App may not see it."}
+	err = a.as(ctx, installation, t, func(ctx context.Context, rest *gh.Client) error {
+		var r struct {
+			DefaultBranch string `json:"default_branch"`
+		}
+		path := fmt.Sprintf("repos/%s/%s", repo.Owner, repo.Name)
+		if err := ask(ctx, rest, http.MethodGet, path, nil, &r); err != nil {
+			return err
+		}
+		if err := validBranch(r.DefaultBranch); err != nil {
+			return err
+		}
+		var at struct {
+			Object struct {
+				SHA string `json:"sha"`
+			} `json:"object"`
+		}
+		if err := ask(ctx, rest, http.MethodGet, path+"/git/ref/"+url.PathEscape("heads/"+r.DefaultBranch), nil, &at); err != nil {
+			return err
+		}
+		branch, sha = r.DefaultBranch, at.Object.SHA
+		return validSHA(sha)
+	})
+	return branch, sha, err
 }
 
 // Shown are the check runs of ours that GitHub has on a commit, by the keys

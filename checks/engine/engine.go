@@ -33,6 +33,8 @@ type Store interface {
 	// Latest is the newest run of a target that was not outdated when it was
 	// made, and whether there is one.
 	Latest(t checks.Target) (run checks.Run, found bool, err error)
+	// LatestFresh is the newest run of a target that is no re-run.
+	LatestFresh(t checks.Target) (run checks.Run, found bool, err error)
 	// Durations are the past durations of a repository's packages.
 	Durations(repo int64) (map[string]time.Duration, error)
 	// TestHistories are those of a package's tests.

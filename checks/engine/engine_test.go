@@ -148,6 +148,33 @@ func TestAPullRequestThatWasFoundIsNotRunTwice(t *testing.T) {
 	}
 }
 
+// TestAPushThatWasFoundIsNotRunTwice finds what is told of later, and what was
+// told of before. A branch that is set back is planned again.
+func TestAPushThatWasFoundIsNotRunTwice(t *testing.T) {
+	w := newWorld(t)
+	w.policy.Branches = []string{"**"}
+	found := func(sha string) checks.Event {
+		ev := push("refs/heads/main", sha)
+		ev.Name = checks.FoundPush
+		return ev
+	}
+	for i, pair := range [][2]checks.Event{{found("s1"), push("refs/heads/main", "s1")}, {push("refs/heads/main", "s2"), found("s2")}} {
+		w.accept(pair[0])
+		run := w.runOf(pair[0].HeadSHA, 1)
+		w.done(run.ID)
+		w.accept(pair[1])
+		guid := fmt.Sprintf("d-%d", 2*i+2)
+		w.until("the second to be noted", func() bool { rec, _, err := w.store.Delivery(guid); return err == nil && !rec.Pending })
+		if rec, _, err := w.store.Delivery(guid); err != nil || rec.Note != "run "+run.ID+" is of this commit" {
+			t.Errorf("the note is %q, %v", rec.Note, err)
+		}
+	}
+	w.accept(found("s1"))
+	w.done(w.runOf("s1", 2).ID)
+	w.accept(push("refs/heads/other", "s1"))
+	w.done(w.runOf("s1", 3).ID)
+}
+
 // TestAReopeningOutlivesItsClose has a pull request be closed and opened again
 // within one second, and heard of in the wrong order.
 func TestAReopeningOutlivesItsClose(t *testing.T) {

@@ -114,6 +114,8 @@ func (e *Engine) needless(ev checks.Event) string {
 		return "pushes of this ref are not tested"
 	case ev.Kind == checks.EventLabeled && !policy.Means(ev.Label, ev.PullRequest):
 		return "this label means nothing here"
+	case ev.Kind == checks.EventPush:
+		return e.pushTwice(ev)
 	case ev.PullRequest == nil:
 		return ""
 	}
@@ -133,6 +135,21 @@ func (e *Engine) needless(ev checks.Event) string {
 		return "run " + latest.ID + " is of this commit"
 	case ev.Name == "pull_request.ready_for_review" && latest.HeadSHA == ev.HeadSHA && (latest.Verdict == nil || latest.Verdict.Conclusion == checks.ConclusionSuccess):
 		return "run " + latest.ID + " has tested it as a draft"
+	}
+	return ""
+}
+
+// pushTwice says that a branch was found where the last push brought it, or is
+// told of after it was found there; empty otherwise.
+func (e *Engine) pushTwice(ev checks.Event) string {
+	last, found, err := e.o.Store.LatestFresh(ev.Target())
+	if err != nil {
+		e.o.Log.Error().Err(err).Msg("cannot read earlier runs; the event is planned")
+		return ""
+	}
+	planned := last.Verdict == nil || last.Verdict.Conclusion == checks.ConclusionSuccess
+	if found && last.HeadSHA == ev.HeadSHA && (ev.Name == checks.FoundPush || last.Trigger == checks.FoundPush && planned) {
+		return "run " + last.ID + " is of this commit"
 	}
 	return ""
 }
