@@ -105,26 +105,17 @@ func (k key) remedy() string {
 // elements are those of a list, or of a text that has commas between them.
 // Wrong ones are left out and go to refuse.
 func (k key) elements(s setting, refuse func(source, text string, err error)) []string {
-	parts := s.parts
-	if text := strings.TrimSpace(s.value); s.kind == yaml.ScalarNode && text != "" {
-		for part := range strings.SplitSeq(text, ",") {
-			parts = append(parts, setting{source: s.source, value: part})
-		}
+	if s.kind == yaml.ScalarNode && strings.TrimSpace(s.value) == "" {
+		return nil
 	}
 	check := k.check
 	if check == nil {
 		check = checkGlob
 	}
-	var out []string
-	for _, p := range parts {
-		text := strings.TrimSpace(p.value)
-		if err := check(text); err != nil {
-			refuse(p.source, text, err)
-			continue
-		}
-		out = append(out, text)
+	if out := s.listed(check, refuse); len(out) > 0 {
+		return out
 	}
-	return out
+	return nil
 }
 
 var stars = regexp.MustCompile(`\*\*+`)

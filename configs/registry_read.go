@@ -225,22 +225,8 @@ func (l *loader) assignRegistry(r *Registry, k registryKey, name string, s setti
 		}
 		return
 	}
-	parts := s.parts
-	if s.kind == yaml.ScalarNode {
-		for part := range strings.SplitSeq(s.value, ",") {
-			parts = append(parts, setting{source: s.source, value: part})
-		}
-	}
-	out := []string{}
-	for _, e := range parts {
-		text := strings.TrimSpace(e.value)
-		if err := k.check(text); err != nil {
-			wrong(e.source, text, err)
-			continue
-		}
-		out = append(out, text)
-	}
-	if len(parts) == 0 {
+	out := s.listed(k.check, wrong)
+	if s.empty() {
 		l.complain(name, s.source, "is an empty list; write at least one, or remove the registry")
 	}
 	*k.list(r) = out

@@ -204,22 +204,8 @@ func (l *loader) assignHeld(h *HeldSecret, name string, s setting) {
 		return
 	}
 	if isList {
-		parts := s.parts
-		if s.kind == yaml.ScalarNode {
-			for part := range strings.SplitSeq(s.value, ",") {
-				parts = append(parts, setting{source: s.source, value: part})
-			}
-		}
-		*k.list(nil) = []string{}
-		for _, e := range parts {
-			text := strings.TrimSpace(e.value)
-			if err := k.check(text); err != nil {
-				wrong(e.source, text, err)
-				continue
-			}
-			*k.list(nil) = append(*k.list(nil), text)
-		}
-		if len(parts) == 0 {
+		*k.list(nil) = s.listed(k.check, wrong)
+		if s.empty() {
 			l.complain(name, s.source, "is an empty list; write at least one, or remove the secret")
 		}
 		return

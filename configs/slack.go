@@ -310,22 +310,10 @@ func (l *loader) listOf(name string, s setting, check func(string) error) []stri
 	if !l.registryFormed(registryKey{list: func(*Registry) *[]string { return nil }}, name, s) {
 		return []string{}
 	}
-	parts := s.parts
-	if s.kind == yaml.ScalarNode {
-		for part := range strings.SplitSeq(s.value, ",") {
-			parts = append(parts, setting{source: s.source, value: part})
-		}
-	}
-	out := []string{}
-	for _, e := range parts {
-		text := strings.TrimSpace(e.value)
-		if err := check(text); err != nil {
-			l.problems = append(l.problems, Problem{Key: name, Source: e.source, Value: shown(key{}, text), Message: err.Error()})
-			continue
-		}
-		out = append(out, text)
-	}
-	if len(parts) == 0 {
+	out := s.listed(check, func(source, text string, err error) {
+		l.problems = append(l.problems, Problem{Key: name, Source: source, Value: shown(key{}, text), Message: err.Error()})
+	})
+	if s.empty() {
 		l.complain(name, s.source, "is an empty list; write at least one, or remove the key")
 	}
 	return out

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -21,6 +22,31 @@ type setting struct {
 	value  string    // of a scalar
 	parts  []setting // the elements of a list; the keys of a mapping
 }
+
+// listed are the elements of a list, or of a text that has commas between them,
+// without the blanks around each. What check does not take is left out and goes
+// to refuse.
+func (s setting) listed(check func(string) error, refuse func(source, text string, err error)) []string {
+	parts := s.parts
+	if s.kind == yaml.ScalarNode {
+		for part := range strings.SplitSeq(s.value, ",") {
+			parts = append(parts, setting{source: s.source, value: part})
+		}
+	}
+	out := []string{}
+	for _, p := range parts {
+		text := strings.TrimSpace(p.value)
+		if err := check(text); err != nil {
+			refuse(p.source, text, err)
+			continue
+		}
+		out = append(out, text)
+	}
+	return out
+}
+
+// empty reports whether it is a list without elements.
+func (s setting) empty() bool { return s.kind != yaml.ScalarNode && len(s.parts) == 0 }
 
 var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
 
