@@ -66,7 +66,7 @@ func (s *Server) open(ctx context.Context, version string) (err error) {
 	if err := os.MkdirAll(s.cfg.DataDir, 0o700); err != nil {
 		return fmt.Errorf("make data_dir: %w. Set `data_dir` (LOKTAR_DATA_DIR) to a folder that this user may write to", err)
 	}
-	if s.store, err = store.Open(filepath.Join(s.cfg.DataDir, "loktar.db"), store.Options{}); err != nil {
+	if s.store, err = store.Open(filepath.Join(s.cfg.DataDir, "loktar.db"), store.Options{Damaged: s.damaged}); err != nil {
 		return err
 	}
 	if s.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", s.cfg.Listen); err != nil {
@@ -133,6 +133,12 @@ func (s *Server) open(ctx context.Context, version string) (err error) {
 	s.missed = newMissed(s.store, hub, policy, s.engine.Wake, log.With().Str("part", "missed").Logger())
 	s.http = s.server(version)
 	return nil
+}
+
+// damaged tells the operator of a record of the store that cannot be read.
+func (s *Server) damaged(err error) {
+	s.log.Error().Err(err).Msg("a record of the store is damaged and is passed over; the rest goes on. Look at the disk, and have a backup of data_dir at hand. " +
+		"An event that was lost can be delivered again from the App's page, under Advanced; a check that does not end is ended by a new push")
 }
 
 // Addr is where the server listens.

@@ -32,6 +32,8 @@ const (
 	// KindLost: what was begun is gone, through no fault of the one who asks.
 	// The same is to be begun anew, and can be at once.
 	KindLost
+	// KindDamaged: what was stored cannot be read, and never will be.
+	KindDamaged
 )
 
 func (k Kind) String() string {
@@ -50,6 +52,8 @@ func (k Kind) String() string {
 		return "moved"
 	case KindLost:
 		return "lost"
+	case KindDamaged:
+		return "damaged"
 	}
 	return "internal"
 }

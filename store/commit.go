@@ -46,11 +46,11 @@ func (s *Store) Commit(ctx context.Context, c checks.Commit) error {
 			}
 		}
 		for _, m := range c.Moves {
-			if err := putMove(tx, m); err != nil {
+			if err := s.putMove(tx, m); err != nil {
 				return err
 			}
 		}
-		if err := dropProofs(tx, c.Refuted); err != nil {
+		if err := s.dropProofs(tx, c.Refuted); err != nil {
 			return err
 		}
 		if err := s.putProofs(tx, c.Proofs); err != nil {
@@ -59,7 +59,7 @@ func (s *Store) Commit(ctx context.Context, c checks.Commit) error {
 		if err := putTests(tx, c.Tests); err != nil {
 			return err
 		}
-		return observe(tx, c.Durations)
+		return s.observe(tx, c.Durations)
 	})
 	if err != nil {
 		return fmt.Errorf("commit: %w", err)
@@ -106,8 +106,7 @@ func (s *Store) preparePut(c checks.Commit) (*put, error) {
 		if err != nil {
 			return nil, fmt.Errorf("encode run %s: %w", r.ID, err)
 		}
-		entry := runEntry{r.Seq, headKey(r.Repo.ID, r.HeadSHA), targetKey(r.Target())}
-		p.runs = append(p.runs, runPut{r.ID, entry, r.Done(), r.Notify != nil, data})
+		p.runs = append(p.runs, runPut{r.ID, entryOf(r.Seq, r), r.Done(), r.Notify != nil, data})
 	}
 	for i := range c.Jobs {
 		j := &c.Jobs[i]

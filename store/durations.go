@@ -21,7 +21,7 @@ type duration struct {
 
 // observe smooths ds into what is known. Durations below 1 ns say nothing
 // and are passed over.
-func observe(tx *bolt.Tx, ds []checks.PackageDuration) error {
+func (s *Store) observe(tx *bolt.Tx, ds []checks.PackageDuration) error {
 	b := tx.Bucket(bucketDurations)
 	for _, d := range ds {
 		if d.Duration <= 0 {
@@ -29,7 +29,7 @@ func observe(tx *bolt.Tx, ds []checks.PackageDuration) error {
 		}
 		key := durationKey(d.Repo, d.Package)
 		var old duration
-		found, err := getJSON(b, key, &old)
+		found, _, err := s.heal(tx, bucketDurations, key, &old)
 		if err != nil {
 			return err
 		}
@@ -54,7 +54,8 @@ func (s *Store) Durations(repo int64) (map[string]time.Duration, error) {
 		for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = c.Next() {
 			var d duration
 			if err := json.Unmarshal(v, &d); err != nil {
-				return err
+				s.skip(damagedAt(bucketDurations, k, err))
+				continue
 			}
 			m[string(k[len(prefix):])] = d.Nanoseconds
 		}

@@ -3,7 +3,8 @@ package store
 import (
 	"bytes"
 	"encoding/binary"
-	"fmt"
+	"encoding/json"
+	"errors"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -29,11 +30,27 @@ func findRun(tx *bolt.Tx, id string) (runEntry, error) {
 	}
 	const fixed = 8 + 8 + 1 // number, repository's id, length of the head
 	if len(v) < fixed || len(v) < fixed+int(v[fixed-1]) {
-		return runEntry{}, fmt.Errorf("the record of run %s is damaged", id)
+		return searchRun(tx, id)
 	}
 	keys := bytes.Clone(v[8:])
 	n := fixed - 8 + int(v[fixed-1])
 	return runEntry{binary.BigEndian.Uint64(v), keys[:n:n], keys[n:]}, nil
+}
+
+// searchRun finds the run id by its record, where its entry is damaged.
+func searchRun(tx *bolt.Tx, id string) (runEntry, error) {
+	c := tx.Bucket(bucketRuns).Cursor()
+	for k, v := c.Last(); k != nil; k, v = c.Prev() {
+		var run checks.Run
+		if json.Unmarshal(v, &run) == nil && run.ID == id {
+			return entryOf(binary.BigEndian.Uint64(k), &run), nil
+		}
+	}
+	return runEntry{}, damagedAt(bucketRunIDs, []byte(id), errors.New("it is too short"))
+}
+
+func entryOf(seq uint64, r *checks.Run) runEntry {
+	return runEntry{seq, headKey(r.Repo.ID, r.HeadSHA), targetKey(r.Target())}
 }
 
 // runSeq is the number of the run id. Its error is that of findRun.

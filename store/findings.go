@@ -83,7 +83,8 @@ func (s *Store) TestHistories(repo int64, pkg string) (all []checks.TestHistory,
 		for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = c.Next() {
 			h := checks.TestHistory{Name: string(k[len(prefix):])}
 			if err := json.Unmarshal(v, &h.Outcomes); err != nil {
-				return fmt.Errorf("decode the history of test %s: %w", h.Name, err)
+				s.skip(damagedAt(bucketTests, k, err))
+				continue
 			}
 			all = append(all, h)
 		}

@@ -34,6 +34,8 @@ type delivery struct {
 	Seq uint64 `json:"seq"` // in the inbox
 }
 
+var inbox = queue[checks.Event]{bucketInbox, func(ev *checks.Event) bool { return ev.Delivery != "" }}
+
 // Accept puts ev into the inbox. When it returns without an error the event
 // is on the disk. fresh is false when the delivery ev.Delivery is known
 // already; then nothing changes. A delivery stays known while it is pending,
@@ -81,24 +83,25 @@ func (s *Store) Accept(ctx context.Context, ev checks.Event) (fresh bool, err er
 // unless the event was received after that. A limit below 1 gives none.
 func (s *Store) Pending(limit int) ([]checks.Event, error) {
 	var evs []checks.Event
-	err := s.db.View(func(tx *bolt.Tx) error {
-		mv := movesIn(tx)
-		c := tx.Bucket(bucketInbox).Cursor()
-		for k, v := c.First(); k != nil && len(evs) < limit; k, v = c.Next() {
-			var ev checks.Event
-			if err := json.Unmarshal(v, &ev); err != nil {
-				return err
-			}
+	var bad []badRow
+	if limit < 1 {
+		return nil, nil
+	}
+	err := s.db.View(func(tx *bolt.Tx) (err error) {
+		mv := s.movesIn(tx)
+		bad, err = inbox.each(tx, func(ev checks.Event) (bool, error) {
 			if err := mv.event(&ev); err != nil {
-				return err
+				return false, err
 			}
 			evs = append(evs, ev)
-		}
-		return nil
+			return len(evs) < limit, nil
+		})
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read inbox: %w", err)
 	}
+	inbox.mend(s, bad, forgetDelivery)
 	return evs, nil
 }
 
@@ -107,8 +110,11 @@ func (s *Store) Delivery(guid string) (DeliveryRecord, bool, error) {
 	var d delivery
 	var found bool
 	err := s.db.View(func(tx *bolt.Tx) (err error) {
-		found, err = getJSON(tx.Bucket(bucketDeliveries), []byte(guid), &d)
-		return err
+		if found, err = getJSON(tx.Bucket(bucketDeliveries), []byte(guid), &d); err != nil {
+			s.skip(damagedAt(bucketDeliveries, []byte(guid), err))
+			d = delivery{DeliveryRecord: DeliveryRecord{Note: "What became of it cannot be read."}}
+		}
+		return nil
 	})
 	if err != nil {
 		return DeliveryRecord{}, false, fmt.Errorf("read delivery %s: %w", guid, err)
@@ -116,13 +122,40 @@ func (s *Store) Delivery(guid string) (DeliveryRecord, bool, error) {
 	return d.DeliveryRecord, found, nil
 }
 
+// forgetDelivery forgets the delivery whose event was lost in the place seq of
+// the inbox, so that GitHub may deliver it again.
+func forgetDelivery(tx *bolt.Tx, seq uint64) error {
+	c := tx.Bucket(bucketDeliveries).Cursor()
+	for k, v := c.First(); k != nil; k, v = c.Next() {
+		var d delivery
+		if json.Unmarshal(v, &d) == nil && d.Pending && d.Seq == seq {
+			return c.Delete()
+		}
+	}
+	return nil
+}
+
+// pendingOf finds the event of a delivery of which the rest cannot be read.
+func pendingOf(tx *bolt.Tx, guid string) (d delivery) {
+	c := tx.Bucket(bucketInbox).Cursor()
+	for k, v := c.First(); k != nil; k, v = c.Next() {
+		var ev checks.Event
+		if json.Unmarshal(v, &ev) == nil && ev.Delivery == guid {
+			return delivery{DeliveryRecord{Received: ev.Received, Pending: true}, binary.BigEndian.Uint64(k)}
+		}
+	}
+	return d
+}
+
 // settle ends the pending delivery guid with note. Only from then on does its
 // time run out.
 func (s *Store) settle(tx *bolt.Tx, guid, note string) error {
 	known := tx.Bucket(bucketDeliveries)
 	var d delivery
-	if _, err := getJSON(known, []byte(guid), &d); err != nil {
+	if _, lost, err := s.heal(tx, bucketDeliveries, []byte(guid), &d); err != nil {
 		return err
+	} else if lost {
+		d = pendingOf(tx, guid)
 	}
 	if !d.Pending {
 		return checks.Errorf(checks.KindNotFound, nil, "Delivery %s is not pending.", guid)

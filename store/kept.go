@@ -37,7 +37,8 @@ func (s *Store) Kept(since time.Time, do func(repo int64, sha256 string) error) 
 		return tx.Bucket(bucketJobs).ForEach(func(k, v []byte) error {
 			var job keptJob
 			if err := json.Unmarshal(v, &job); err != nil {
-				return fmt.Errorf("decode job %s: %w", k[8:], err)
+				s.skip(damagedAt(bucketJobs, k, err))
+				return nil // nobody can read it
 			}
 			if len(job.Result.Artifacts) == 0 {
 				return nil

@@ -2,7 +2,6 @@ package store
 
 import (
 	"encoding/json"
-	"fmt"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -34,13 +33,14 @@ func checkMove(m checks.Move) error {
 }
 
 // putMove stores m unless a newer move of its repository is known.
-func putMove(tx *bolt.Tx, m checks.Move) error {
+func (s *Store) putMove(tx *bolt.Tx, m checks.Move) error {
 	b, key := tx.Bucket(bucketMoves), seqKey(uint64(m.Repo.ID))
 	var old move
-	if _, err := getJSON(b, key, &old); err != nil {
+	found, _, err := s.heal(tx, bucketMoves, key, &old)
+	if err != nil {
 		return err
 	}
-	if old.At.After(m.At) {
+	if found && old.At.After(m.At) {
 		return nil
 	}
 	return putJSON(b, key, move{m.Repo.Owner, m.Repo.Name, m.Installation, m.At})
@@ -49,16 +49,17 @@ func putMove(tx *bolt.Tx, m checks.Move) error {
 // moves are the moves that one transaction sees, each read when it is first
 // asked for. Nil stands for none, and then nothing costs anything.
 type moves struct {
+	store  *Store
 	bucket *bolt.Bucket
 	read   map[int64]*move // nil for a repository that never moved
 }
 
-func movesIn(tx *bolt.Tx) *moves {
+func (s *Store) movesIn(tx *bolt.Tx) *moves {
 	b := tx.Bucket(bucketMoves)
 	if k, _ := b.Cursor().First(); k == nil {
 		return nil
 	}
-	return &moves{b, map[int64]*move{}}
+	return &moves{s, b, map[int64]*move{}}
 }
 
 // of is the move of the repository with the id repo that a record written at
@@ -69,7 +70,8 @@ func (m *moves) of(repo int64, since time.Time) (*move, error) {
 		if data := m.bucket.Get(seqKey(uint64(repo))); data != nil {
 			mv = &move{}
 			if err := json.Unmarshal(data, mv); err != nil {
-				return nil, fmt.Errorf("decode move of repository %d: %w", repo, err)
+				m.store.skip(damagedAt(bucketMoves, seqKey(uint64(repo)), err))
+				mv = nil
 			}
 		}
 		m.read[repo] = mv

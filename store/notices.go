@@ -27,6 +27,8 @@ type noticeRow struct {
 	Since time.Time `json:"since"`
 }
 
+var noticeRows = queue[noticeRow]{bucketNoticeRows, func(r *noticeRow) bool { return r.Run != "" }}
+
 // told notes that people are told of the run.
 func told(tx *bolt.Tx, run string) error {
 	b := tx.Bucket(bucketNotices)
@@ -41,8 +43,14 @@ func told(tx *bolt.Tx, run string) error {
 func (s *Store) notice(tx *bolt.Tx, run string) error {
 	known, rows := tx.Bucket(bucketNotices), tx.Bucket(bucketNoticeRows)
 	var n notice
-	if found, err := getJSON(known, []byte(run), &n); err != nil || !found {
+	found, lost, err := s.heal(tx, bucketNotices, []byte(run), &n)
+	switch {
+	case err != nil:
 		return err
+	case lost:
+		return dropNotice(tx, run)
+	case !found:
+		return nil
 	}
 	rev, err := rows.NextSequence()
 	if err != nil {
@@ -50,8 +58,10 @@ func (s *Store) notice(tx *bolt.Tx, run string) error {
 	}
 	r := noticeRow{Run: run, Since: s.now()}
 	if n.Row != 0 {
-		if _, err := getJSON(rows, seqKey(n.Row), &r); err != nil {
+		if _, lost, err := s.heal(tx, bucketNoticeRows, seqKey(n.Row), &r); err != nil {
 			return err
+		} else if lost {
+			r = noticeRow{Run: run, Since: s.now()}
 		}
 	} else {
 		n.Row = rev
@@ -63,25 +73,57 @@ func (s *Store) notice(tx *bolt.Tx, run string) error {
 	return putJSON(rows, seqKey(n.Row), r)
 }
 
+// dropNotice removes the row of a run of which it is lost what people were told.
+func dropNotice(tx *bolt.Tx, run string) error {
+	c := tx.Bucket(bucketNoticeRows).Cursor()
+	for k, v := c.First(); k != nil; k, v = c.Next() {
+		var r noticeRow
+		if json.Unmarshal(v, &r) == nil && r.Run == run {
+			return c.Delete()
+		}
+	}
+	return nil
+}
+
+// remakeNotice makes the row anew that was lost in the place seq.
+func (s *Store) remakeNotice(tx *bolt.Tx, seq uint64) error {
+	known := tx.Bucket(bucketNotices)
+	c := known.Cursor()
+	for k, v := c.First(); k != nil; k, v = c.Next() {
+		var n notice
+		if json.Unmarshal(v, &n) != nil || n.Row != seq {
+			continue
+		}
+		run := string(k)
+		n.Row = 0
+		if err := putJSON(known, []byte(run), n); err != nil {
+			return err
+		}
+		return s.notice(tx, run)
+	}
+	return nil
+}
+
 // Notices are the first limit rows of runs whose state people were not told,
 // oldest first: a row keeps its place while its revision grows. A run has
 // one from each commit on that has its aggregate check dirty, where its Notify
 // was set when it was put first. A limit below 1 gives none.
 func (s *Store) Notices(limit int) (rows []checks.NoticeRow, err error) {
-	err = s.db.View(func(tx *bolt.Tx) error {
-		c := tx.Bucket(bucketNoticeRows).Cursor()
-		for k, v := c.First(); k != nil && len(rows) < limit; k, v = c.Next() {
-			var r noticeRow
-			if err := json.Unmarshal(v, &r); err != nil {
-				return err
-			}
+	var bad []badRow
+	if limit < 1 {
+		return nil, nil
+	}
+	err = s.db.View(func(tx *bolt.Tx) (err error) {
+		bad, err = noticeRows.each(tx, func(r noticeRow) (bool, error) {
 			rows = append(rows, checks.NoticeRow(r))
-		}
-		return nil
+			return len(rows) < limit, nil
+		})
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read notices: %w", err)
 	}
+	noticeRows.mend(s, bad, s.remakeNotice)
 	return rows, nil
 }
 
@@ -91,8 +133,13 @@ func (s *Store) NoticeDone(ctx context.Context, run string, rev uint64) error {
 	err := s.writer.do(ctx, func(tx *bolt.Tx) error {
 		known, rows := tx.Bucket(bucketNotices), tx.Bucket(bucketNoticeRows)
 		var n notice
-		if found, err := getJSON(known, []byte(run), &n); err != nil || !found || n.Row == 0 {
+		switch found, lost, err := s.heal(tx, bucketNotices, []byte(run), &n); {
+		case err != nil:
 			return err
+		case lost:
+			return dropNotice(tx, run)
+		case !found || n.Row == 0:
+			return nil
 		}
 		var r noticeRow
 		if _, err := getJSON(rows, seqKey(n.Row), &r); err != nil || r.Rev != rev {
@@ -114,8 +161,10 @@ func (s *Store) NoticeDone(ctx context.Context, run string, rev uint64) error {
 func (s *Store) Posts(run string) (map[string]checks.Post, error) {
 	var n notice
 	err := s.db.View(func(tx *bolt.Tx) error {
-		_, err := getJSON(tx.Bucket(bucketNotices), []byte(run), &n)
-		return err
+		if _, err := getJSON(tx.Bucket(bucketNotices), []byte(run), &n); err != nil {
+			return damagedAt(bucketNotices, []byte(run), err)
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read what was told of run %s: %w", run, err)
@@ -130,11 +179,13 @@ func (s *Store) Posted(ctx context.Context, run, place string, p checks.Post) er
 	err := s.writer.do(ctx, func(tx *bolt.Tx) error {
 		known := tx.Bucket(bucketNotices)
 		var n notice
-		found, err := getJSON(known, []byte(run), &n)
-		if err != nil {
+		found, lost, err := s.heal(tx, bucketNotices, []byte(run), &n)
+		switch {
+		case err != nil:
 			return err
-		}
-		if !found {
+		case lost:
+			return dropNotice(tx, run)
+		case !found:
 			return checks.Errorf(checks.KindNotFound, nil, "Nobody is told of a run %s.", run)
 		}
 		posts := maps.Clone(n.Posts)
@@ -175,8 +226,11 @@ func (s *Store) ChannelID(name string) (id string, err error) {
 // kept up to date; 0 when none is known.
 func (s *Store) PullComment(repo int64, number int) (id int64, err error) {
 	err = s.db.View(func(tx *bolt.Tx) error {
-		_, err := getJSON(tx.Bucket(bucketPullComments), pullKey(repo, number), &id)
-		return err
+		if _, err := getJSON(tx.Bucket(bucketPullComments), pullKey(repo, number), &id); err != nil {
+			s.skip(damagedAt(bucketPullComments, pullKey(repo, number), err))
+			id = 0
+		}
+		return nil
 	})
 	if err != nil {
 		return 0, fmt.Errorf("read comment of pull request %d: %w", number, err)

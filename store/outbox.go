@@ -1,9 +1,12 @@
 package store
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -27,6 +30,8 @@ type row struct {
 	Since time.Time       `json:"since"`
 }
 
+var outbox = queue[row]{bucketOutbox, func(r *row) bool { return checkKey(r.Key) == nil }}
+
 // DiscardRecord is a state of a check run that GitHub was never told.
 type DiscardRecord struct {
 	Key checks.CheckKey `json:"key"`
@@ -44,19 +49,21 @@ func (s *Store) dirty(tx *bolt.Tx, key checks.CheckKey) error {
 			return err
 		}
 	}
-	outbox, known := tx.Bucket(bucketOutbox), tx.Bucket(bucketChecks)
-	rev, err := outbox.NextSequence()
+	rows, known := tx.Bucket(bucketOutbox), tx.Bucket(bucketChecks)
+	rev, err := rows.NextSequence()
 	if err != nil {
 		return err
 	}
-	var c check
-	if _, err := getJSON(known, checkRecord(key), &c); err != nil {
+	c, err := s.checkOf(tx, key)
+	if err != nil {
 		return err
 	}
 	r := row{Key: key, Since: s.now()}
 	if c.Row != 0 {
-		if _, err := getJSON(outbox, seqKey(c.Row), &r); err != nil {
+		if _, lost, err := s.heal(tx, bucketOutbox, seqKey(c.Row), &r); err != nil {
 			return err
+		} else if lost {
+			r = row{Key: key, Since: s.now()}
 		}
 	} else {
 		c.Row = rev
@@ -65,31 +72,69 @@ func (s *Store) dirty(tx *bolt.Tx, key checks.CheckKey) error {
 		}
 	}
 	r.Rev = rev
-	return putJSON(outbox, seqKey(c.Row), r)
+	return putJSON(rows, seqKey(c.Row), r)
+}
+
+// checkOf is what is known of a check run. Where that cannot be read its row is
+// looked for.
+func (s *Store) checkOf(tx *bolt.Tx, key checks.CheckKey) (c check, err error) {
+	_, lost, err := s.heal(tx, bucketChecks, checkRecord(key), &c)
+	if err != nil || !lost {
+		return c, err
+	}
+	c = check{}
+	return c, tx.Bucket(bucketOutbox).ForEach(func(k, v []byte) error {
+		var r row
+		if json.Unmarshal(v, &r) == nil && r.Key == key {
+			c.Row = binary.BigEndian.Uint64(k)
+		}
+		return nil
+	})
+}
+
+// remakeRow makes the row anew that was lost in the place seq of the outbox.
+func (s *Store) remakeRow(tx *bolt.Tx, seq uint64) error {
+	known := tx.Bucket(bucketChecks)
+	c := known.Cursor()
+	for k, v := c.First(); k != nil; k, v = c.Next() {
+		var of check
+		run, name, ok := strings.Cut(string(k), "\x00")
+		if json.Unmarshal(v, &of) != nil || of.Row != seq || !ok {
+			continue
+		}
+		of.Row = 0
+		if err := putJSON(known, bytes.Clone(k), of); err != nil {
+			return err
+		}
+		return s.dirty(tx, checks.CheckKey{Run: run, Name: name})
+	}
+	return nil
 }
 
 // Outbox is the first limit rows of what GitHub was not told, oldest first:
 // a row keeps its place while its revision grows. A limit below 1 gives none.
 func (s *Store) Outbox(limit int) (rows []checks.OutboxRow, err error) {
-	err = s.db.View(func(tx *bolt.Tx) error {
+	var bad []badRow
+	if limit < 1 {
+		return nil, nil
+	}
+	err = s.db.View(func(tx *bolt.Tx) (err error) {
 		known := tx.Bucket(bucketChecks)
-		cur := tx.Bucket(bucketOutbox).Cursor()
-		for k, v := cur.First(); k != nil && len(rows) < limit; k, v = cur.Next() {
-			var r row
-			if err := json.Unmarshal(v, &r); err != nil {
-				return err
-			}
+		bad, err = outbox.each(tx, func(r row) (bool, error) {
 			var c check
 			if _, err := getJSON(known, checkRecord(r.Key), &c); err != nil {
-				return err
+				s.skip(damagedAt(bucketChecks, checkRecord(r.Key), err))
+				c = check{}
 			}
 			rows = append(rows, checks.OutboxRow{Key: r.Key, Rev: r.Rev, Since: r.Since, CheckRunID: c.ID})
-		}
-		return nil
+			return len(rows) < limit, nil
+		})
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read outbox: %w", err)
 	}
+	outbox.mend(s, bad, s.remakeRow)
 	return rows, nil
 }
 
@@ -105,7 +150,7 @@ func (s *Store) Delivered(ctx context.Context, key checks.CheckKey, rev uint64, 
 	}
 	if err == nil {
 		err = s.writer.do(ctx, func(tx *bolt.Tx) error {
-			_, err := endRow(tx, key, rev, checkRunID)
+			_, err := s.endRow(tx, key, rev, checkRunID)
 			return err
 		})
 	}
@@ -123,7 +168,7 @@ func (s *Store) Discard(ctx context.Context, key checks.CheckKey, rev uint64, wh
 	err := checkKey(key)
 	if err == nil {
 		err = s.writer.do(ctx, func(tx *bolt.Tx) error {
-			ended, err := endRow(tx, key, rev, 0)
+			ended, err := s.endRow(tx, key, rev, 0)
 			if err != nil || !ended {
 				return err
 			}
@@ -148,20 +193,20 @@ func (s *Store) Discard(ctx context.Context, key checks.CheckKey, rev uint64, wh
 
 // endRow removes the row of key when rev is its revision, and remembers id
 // when it is not 0.
-func endRow(tx *bolt.Tx, key checks.CheckKey, rev uint64, id int64) (ended bool, err error) {
-	outbox, known := tx.Bucket(bucketOutbox), tx.Bucket(bucketChecks)
-	var c check
-	if _, err := getJSON(known, checkRecord(key), &c); err != nil {
+func (s *Store) endRow(tx *bolt.Tx, key checks.CheckKey, rev uint64, id int64) (ended bool, err error) {
+	rows, known := tx.Bucket(bucketOutbox), tx.Bucket(bucketChecks)
+	c, err := s.checkOf(tx, key)
+	if err != nil {
 		return false, err
 	}
 	old := c
 	if c.Row != 0 {
 		var r row
-		if _, err := getJSON(outbox, seqKey(c.Row), &r); err != nil {
-			return false, err
+		if _, err := getJSON(rows, seqKey(c.Row), &r); err != nil {
+			return false, err // the next reading mends it
 		}
 		if ended = r.Rev == rev; ended {
-			if err := outbox.Delete(seqKey(c.Row)); err != nil {
+			if err := rows.Delete(seqKey(c.Row)); err != nil {
 				return false, err
 			}
 			c.Row = 0
@@ -184,7 +229,8 @@ func (s *Store) Discards(limit int) (ds []DiscardRecord, err error) {
 		for k, v := c.Last(); k != nil && len(ds) < limit; k, v = c.Prev() {
 			var d DiscardRecord
 			if err := json.Unmarshal(v, &d); err != nil {
-				return err
+				s.skip(damagedAt(bucketDiscards, k, err))
+				continue
 			}
 			ds = append(ds, d)
 		}
@@ -200,8 +246,11 @@ func (s *Store) Discards(limit int) (ds []DiscardRecord, err error) {
 func (s *Store) CheckRunID(key checks.CheckKey) (int64, error) {
 	var c check
 	err := s.db.View(func(tx *bolt.Tx) error {
-		_, err := getJSON(tx.Bucket(bucketChecks), checkRecord(key), &c)
-		return err
+		if _, err := getJSON(tx.Bucket(bucketChecks), checkRecord(key), &c); err != nil {
+			s.skip(damagedAt(bucketChecks, checkRecord(key), err))
+			c = check{}
+		}
+		return nil
 	})
 	if err != nil {
 		return 0, fmt.Errorf("read check run %s: %w", key, err)

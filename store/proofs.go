@@ -41,7 +41,8 @@ func (s *Store) Proofs(repo int64, scopes []checks.Scope, want map[string]string
 				}
 				var p checks.Proof
 				if err := json.Unmarshal(v, &p); err != nil {
-					return fmt.Errorf("the proof of %.100q is damaged: %w", pkg, err)
+					s.skip(damagedAt(bucketProofs, proofKey(repo, scope, pkg, key), err))
+					continue
 				}
 				if p.Passed.After(oldest) && p.Passed.Before(latest) {
 					out[pkg] = p
@@ -58,12 +59,12 @@ func (s *Store) Proofs(repo int64, scopes []checks.Scope, want map[string]string
 
 // dropProofs removes what is stored under the scopes, packages and keys of
 // proofs.
-func dropProofs(tx *bolt.Tx, proofs []checks.ScopedProof) error {
+func (s *Store) dropProofs(tx *bolt.Tx, proofs []checks.ScopedProof) error {
 	b, ages := tx.Bucket(bucketProofs), tx.Bucket(bucketProofAges)
 	for _, p := range proofs {
 		key := proofKey(p.Repo, p.Scope, p.Package, p.Proof.Key)
 		var old checks.Proof
-		found, err := getJSON(b, key, &old)
+		found, _, err := s.heal(tx, bucketProofs, key, &old)
 		if err != nil {
 			return err
 		}
@@ -88,7 +89,7 @@ func (s *Store) putProofs(tx *bolt.Tx, proofs []checks.ScopedProof) error {
 	for _, p := range proofs {
 		key := proofKey(p.Repo, p.Scope, p.Package, p.Proof.Key)
 		var old checks.Proof
-		found, err := getJSON(b, key, &old)
+		found, _, err := s.heal(tx, bucketProofs, key, &old)
 		if err != nil {
 			return err
 		}

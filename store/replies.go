@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/dudesons/loktar/checks"
 )
+
+var replyQueue = queue[checks.Reply]{bucketReplies, func(r *checks.Reply) bool { return r.Delivery != "" }}
 
 // replyPut is a reply of a commit, encoded.
 type replyPut struct {
@@ -50,25 +53,37 @@ func (r *replyPut) apply(tx *bolt.Tx) error {
 // the newest move does, unless it was made after that. A limit below 1 gives
 // none.
 func (s *Store) Replies(limit int) (replies []checks.Reply, err error) {
-	err = s.db.View(func(tx *bolt.Tx) error {
-		mv := movesIn(tx)
-		c := tx.Bucket(bucketReplies).Cursor()
-		for k, v := c.First(); k != nil && len(replies) < limit; k, v = c.Next() {
-			var r checks.Reply
-			if err := json.Unmarshal(v, &r); err != nil {
-				return err
-			}
+	var bad []badRow
+	if limit < 1 {
+		return nil, nil
+	}
+	err = s.db.View(func(tx *bolt.Tx) (err error) {
+		mv := s.movesIn(tx)
+		bad, err = replyQueue.each(tx, func(r checks.Reply) (bool, error) {
 			if err := mv.reply(&r); err != nil {
-				return err
+				return false, err
 			}
 			replies = append(replies, r)
-		}
-		return nil
+			return len(replies) < limit, nil
+		})
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read replies: %w", err)
 	}
+	replyQueue.mend(s, bad, forgetReply)
 	return replies, nil
+}
+
+// forgetReply forgets whose reply was lost in the place seq.
+func forgetReply(tx *bolt.Tx, seq uint64) error {
+	c := tx.Bucket(bucketReplyIDs).Cursor()
+	for k, v := c.First(); k != nil; k, v = c.Next() {
+		if bytes.Equal(v, seqKey(seq)) {
+			return c.Delete()
+		}
+	}
+	return nil
 }
 
 // ReplyDone ends the reply to the delivery with this GUID: it was given, or

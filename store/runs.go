@@ -5,7 +5,9 @@ import (
 	"cmp"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	bolt "go.etcd.io/bbolt"
@@ -22,15 +24,18 @@ func (s *Store) Active() (runs []checks.Run, jobs map[string][]checks.Job, lastS
 		if k, _ := tx.Bucket(bucketRuns).Cursor().Last(); k != nil {
 			lastSeq = binary.BigEndian.Uint64(k)
 		}
-		mv := movesIn(tx)
+		mv := s.movesIn(tx)
 		return tx.Bucket(bucketActive).ForEach(func(k, _ []byte) error {
 			run, err := runAt(tx, mv, k)
 			if err != nil {
+				if s.skip(err) {
+					return nil
+				}
 				return err
 			}
 			runs = append(runs, run)
-			jobs[run.ID], err = jobsOf(tx, run.Seq)
-			return err
+			jobs[run.ID] = s.jobsOf(tx, run.ID, run.Seq)
+			return nil
 		})
 	})
 	if err != nil {
@@ -49,7 +54,7 @@ func (s *Store) Run(id string) (run checks.Run, err error) {
 		if err != nil {
 			return err
 		}
-		run, err = runAt(tx, movesIn(tx), seqKey(seq))
+		run, err = runAt(tx, s.movesIn(tx), seqKey(seq))
 		return err
 	})
 	if err != nil {
@@ -66,8 +71,8 @@ func (s *Store) Jobs(run string) (jobs []checks.Job, err error) {
 		if err != nil {
 			return err
 		}
-		jobs, err = jobsOf(tx, seq)
-		return err
+		jobs = s.jobsOf(tx, run, seq)
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read jobs of run %s: %w", run, err)
@@ -83,15 +88,16 @@ func (s *Store) Job(id checks.JobID) (job checks.Job, err error) {
 		if err != nil {
 			return err
 		}
-		found, err := getJSON(tx.Bucket(bucketJobs), jobKey(seq, id.Package), &job)
-		if err == nil && !found {
-			err = checks.Errorf(checks.KindNotFound, nil, "Run %s has no package %s.", id.Run, id.Package)
+		key := jobKey(seq, id.Package)
+		v := tx.Bucket(bucketJobs).Get(key)
+		if v == nil {
+			return checks.Errorf(checks.KindNotFound, nil, "Run %s has no package %s.", id.Run, id.Package)
 		}
-		if err != nil {
-			return err
+		job = s.jobIn(id.Run, key, v)
+		if job.Result.Findings, err = decodeFindings(tx.Bucket(bucketFindings).Get(key)); err != nil {
+			s.skip(damagedAt(bucketFindings, key, err))
 		}
-		job.Result.Findings, err = decodeFindings(tx.Bucket(bucketFindings).Get(jobKey(seq, id.Package)))
-		return err
+		return nil
 	})
 	if err != nil {
 		return checks.Job{}, fmt.Errorf("read job %s: %w", id, err)
@@ -107,10 +113,13 @@ func (s *Store) RunsOf(repo int64, headSHA string) (runs []checks.Run, err error
 	}
 	prefix := headKey(repo, headSHA)
 	err = s.db.View(func(tx *bolt.Tx) error {
-		mv := movesIn(tx)
+		mv := s.movesIn(tx)
 		c := tx.Bucket(bucketHeads).Cursor()
 		for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
 			run, err := runAt(tx, mv, k[len(prefix):])
+			if s.skip(err) {
+				continue
+			}
 			if err != nil {
 				return err
 			}
@@ -128,12 +137,13 @@ func (s *Store) RunsOf(repo int64, headSHA string) (runs []checks.Run, err error
 // Recent are the newest limit runs, newest first. A limit below 1 gives none.
 func (s *Store) Recent(limit int) (runs []checks.Run, err error) {
 	err = s.db.View(func(tx *bolt.Tx) error {
-		mv := movesIn(tx)
+		mv := s.movesIn(tx)
 		c := tx.Bucket(bucketRuns).Cursor()
 		for k, v := c.Last(); k != nil && len(runs) < limit; k, v = c.Prev() {
 			var run checks.Run
 			if err := json.Unmarshal(v, &run); err != nil {
-				return err
+				s.skip(damagedAt(bucketRuns, k, err))
+				continue
 			}
 			if err := mv.run(&run); err != nil {
 				return err
@@ -150,27 +160,38 @@ func (s *Store) Recent(limit int) (runs []checks.Run, err error) {
 
 // runAt is the run whose Seq is key, up to date with mv.
 func runAt(tx *bolt.Tx, mv *moves, key []byte) (run checks.Run, err error) {
-	found, err := getJSON(tx.Bucket(bucketRuns), key, &run)
-	switch {
-	case err != nil:
-		return run, err
-	case !found:
-		return run, fmt.Errorf("the store has no run %x that its index names", key)
+	v := tx.Bucket(bucketRuns).Get(key)
+	if v == nil {
+		return run, damagedAt(bucketRuns, key, errors.New("an index names it, and it is not there"))
+	}
+	if err := json.Unmarshal(v, &run); err != nil {
+		return run, damagedAt(bucketRuns, key, err)
 	}
 	return run, mv.run(&run)
 }
 
-func jobsOf(tx *bolt.Tx, run uint64) ([]checks.Job, error) {
+// jobsOf are the jobs of the run id, whose number is seq.
+func (s *Store) jobsOf(tx *bolt.Tx, id string, seq uint64) []checks.Job {
 	var jobs []checks.Job
-	prefix := seqKey(run)
+	prefix := seqKey(seq)
 	c := tx.Bucket(bucketJobs).Cursor()
 	for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = c.Next() {
-		var job checks.Job
-		if err := json.Unmarshal(v, &job); err != nil {
-			return nil, fmt.Errorf("decode job %s: %w", k[8:], err)
-		}
-		jobs = append(jobs, job)
+		jobs = append(jobs, s.jobIn(id, k, v))
 	}
 	slices.SortStableFunc(jobs, func(a, b checks.Job) int { return cmp.Compare(a.Index, b.Index) })
-	return jobs, nil
+	return jobs
+}
+
+// jobIn is the job of a record. In place of one that cannot be read there is one
+// that says so, the last of its run: without it the run might pass as a whole.
+func (s *Store) jobIn(run string, k, v []byte) (job checks.Job) {
+	err := json.Unmarshal(v, &job)
+	if err == nil {
+		return job
+	}
+	s.skip(damagedAt(bucketJobs, k, err))
+	return checks.Job{
+		Run: run, Package: checks.Package{Name: string(k[8:])}, Index: math.MaxInt32, State: checks.StateDone,
+		Result: checks.Result{Outcome: checks.OutcomeErrored, Detail: "The server's record of this package is damaged, so it is not known how it ended. Press Re-run to test it again."},
+	}
 }

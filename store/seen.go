@@ -23,8 +23,11 @@ func (s *Store) See(ctx context.Context, until time.Time) error {
 // Seen is what See was told last; zero when it never was.
 func (s *Store) Seen() (until time.Time, err error) {
 	err = s.db.View(func(tx *bolt.Tx) error {
-		_, err := getJSON(tx.Bucket(bucketMeta), keySeen, &until)
-		return err
+		if _, err := getJSON(tx.Bucket(bucketMeta), keySeen, &until); err != nil {
+			s.skip(damagedAt(bucketMeta, keySeen, err))
+			until = time.Time{}
+		}
+		return nil
 	})
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read what was heard: %w", err)

@@ -3,6 +3,11 @@
 // replies that comments have yet to get, and the versions that packages took.
 // It is one bbolt file that one process holds at a time.
 //
+// A record that cannot be read does not keep the others from being read: it is
+// passed over, or out of the way of a write, and Options.Damaged is told of it.
+// What was published and who may publish is the exception: there the error
+// stays, as nothing must come twice.
+//
 // Every write is durable when its call returns. Writes that come at the same
 // time share one transaction and so one wait for the disk.
 package store
@@ -14,6 +19,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -30,6 +36,9 @@ type Options struct {
 	// LockTimeout is how long Open waits for a file that another process
 	// holds; 0 is one second.
 	LockTimeout time.Duration
+	// Damaged is told of each record that cannot be read and is passed over,
+	// once. It must not call the store. Nil calls nothing.
+	Damaged func(error)
 }
 
 // Store is an open store. Its methods may be called from any goroutine.
@@ -38,6 +47,10 @@ type Store struct {
 	now      func() time.Time
 	instance string
 	writer   *writer
+
+	onDamage  func(error)
+	damagedMu sync.Mutex
+	damaged   map[string]bool // what Options.Damaged was told of
 }
 
 // mmapSize is the address space set aside for the file. While the file is
@@ -68,7 +81,7 @@ func Open(path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, openError(path, err)
 	}
-	s := &Store{db: db, now: o.Now}
+	s := &Store{db: db, now: o.Now, onDamage: o.Damaged}
 	if err := s.prepare(path, errors.Is(statErr, os.ErrNotExist)); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}

@@ -32,7 +32,7 @@ func (s *Store) Earlier(t checks.Target, seq uint64, limit int) (runs []checks.R
 	}
 	prefix := targetKey(t)
 	err = s.db.View(func(tx *bolt.Tx) error {
-		mv := movesIn(tx)
+		mv := s.movesIn(tx)
 		c := tx.Bucket(bucketTargets).Cursor()
 		k, _ := c.Seek(be(bytes.Clone(prefix), seq))
 		if k == nil {
@@ -42,6 +42,9 @@ func (s *Store) Earlier(t checks.Target, seq uint64, limit int) (runs []checks.R
 		}
 		for ; bytes.HasPrefix(k, prefix) && len(runs) < limit; k, _ = c.Prev() {
 			r, err := runAt(tx, mv, k[len(prefix):])
+			if s.skip(err) {
+				continue
+			}
 			if err != nil {
 				return err
 			}
@@ -61,10 +64,13 @@ func (s *Store) latest(t checks.Target, counts func(*checks.Run) bool) (run chec
 	}
 	prefix := targetKey(t)
 	err = s.db.View(func(tx *bolt.Tx) error {
-		mv := movesIn(tx)
+		mv := s.movesIn(tx)
 		c := tx.Bucket(bucketTargets).Cursor()
 		for k := seekLast(c, prefix); bytes.HasPrefix(k, prefix); k, _ = c.Prev() {
 			r, err := runAt(tx, mv, k[len(prefix):])
+			if s.skip(err) {
+				continue
+			}
 			if err != nil {
 				return err
 			}
@@ -118,7 +124,7 @@ func indexTargets(tx *bolt.Tx) error {
 		if err := json.Unmarshal(v, &run); err != nil {
 			return fmt.Errorf("decode run %x: %w", k, err)
 		}
-		e := runEntry{binary.BigEndian.Uint64(k), headKey(run.Repo.ID, run.HeadSHA), targetKey(run.Target())}
+		e := entryOf(binary.BigEndian.Uint64(k), &run)
 		if err := tx.Bucket(bucketTargets).Put(be(bytes.Clone(e.target), e.seq), nil); err != nil {
 			return err
 		}

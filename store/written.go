@@ -37,7 +37,7 @@ func (s *Store) Wrote(ctx context.Context, installation int64, n int) error {
 		b, now := tx.Bucket(bucketMeta), s.now()
 		slot := now.Unix() / writtenSlot * writtenSlot
 		var all []writes
-		if _, err := getJSON(b, key, &all); err != nil {
+		if _, _, err := s.heal(tx, bucketMeta, key, &all); err != nil {
 			return err
 		}
 		old := now.Add(-keepWritten).Unix()
@@ -69,7 +69,8 @@ func (s *Store) Written(since time.Time) (out []checks.Written, err error) {
 		for k, v := c.Seek([]byte(writtenPrefix)); bytes.HasPrefix(k, []byte(writtenPrefix)); k, v = c.Next() {
 			var all []writes
 			if err := json.Unmarshal(v, &all); err != nil {
-				return err
+				s.skip(damagedAt(bucketMeta, k, err))
+				continue
 			}
 			installation := int64(binary.BigEndian.Uint64(k[len(writtenPrefix):]))
 			for _, w := range all {

@@ -68,9 +68,16 @@ func (n *Notifier) slack(ctx context.Context, t *told) {
 	}
 }
 
-// read is what is known of the run; ok is false when there is nothing to do.
+// read is what is known of the run; ok is false when there is nothing to do, as
+// of a run whose record is damaged.
 func (n *Notifier) read(t *told) (run checks.Run, jobs []checks.Job, post checks.Post, ok bool) {
 	var posts map[string]checks.Post
+	defer func() {
+		if checks.KindOf(t.err) == checks.KindDamaged {
+			n.unreadable(t.row.Run, t.err)
+			t.err = nil
+		}
+	}()
 	if run, t.err = n.o.Store.Run(t.row.Run); t.err != nil || run.Notify == nil {
 		return
 	}

@@ -152,6 +152,9 @@ func (n *Notifier) learn(id string) (*notice, error) {
 	switch {
 	case checks.KindOf(err) == checks.KindNotFound:
 		return k, nil // there is nothing to tell of it
+	case checks.KindOf(err) == checks.KindDamaged:
+		n.unreadable(id, err)
+		return k, nil
 	case err != nil:
 		return nil, err
 	case run.Notify == nil:
@@ -169,6 +172,12 @@ func (n *Notifier) learn(id string) (*notice, error) {
 		k.places = append(k.places, &unit{place: placeComment, lane: lane, repo: run.Repo.ID})
 	}
 	return k, nil
+}
+
+// unreadable gives up to tell people of a run of which the store has lost what
+// there is to tell, or what they know: the others go on.
+func (n *Notifier) unreadable(run string, err error) {
+	n.o.Log.Error().Err(err).Str("run", run).Msg("people cannot be told of this run: its record is damaged; given up")
 }
 
 // ended takes the end of an attempt: done, or tried again later.

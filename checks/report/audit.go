@@ -138,7 +138,7 @@ func (a *Auditor) next(ctx context.Context, open map[string]int) {
 			err = a.look(ctx, run)
 		}
 		kind := checks.KindOf(err)
-		if open[id]++; err == nil || open[id] >= maxLooks || kind == checks.KindNotFound || kind == checks.KindRefused {
+		if open[id]++; err == nil || open[id] >= maxLooks || kind == checks.KindNotFound || kind == checks.KindRefused || kind == checks.KindDamaged {
 			delete(open, id)
 		}
 		if err != nil && ctx.Err() == nil {

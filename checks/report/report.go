@@ -267,8 +267,12 @@ func (r *Reporter) ended(s sent) {
 	}
 	log := r.o.Log.With().Str("run", key.Run).Str("check", key.Name).Logger()
 	switch checks.KindOf(s.err) {
-	case checks.KindRefused, checks.KindNotFound:
-		log.Error().Err(s.err).Msg("GitHub will not take this check run; given up")
+	case checks.KindRefused, checks.KindNotFound, checks.KindDamaged:
+		what := "GitHub will not take this check run; given up"
+		if checks.KindOf(s.err) == checks.KindDamaged {
+			what = "GitHub cannot be told of this check run: its record is damaged; given up"
+		}
+		log.Error().Err(s.err).Msg(what)
 		if err := r.o.Store.Discard(context.Background(), key, e.row.Rev, s.err.Error()); err == nil {
 			delete(r.waits, key)
 			delete(r.doubted, key)
