@@ -83,13 +83,17 @@ func (s *Store) checkOf(tx *bolt.Tx, key checks.CheckKey) (c check, err error) {
 		return c, err
 	}
 	c = check{}
-	return c, tx.Bucket(bucketOutbox).ForEach(func(k, v []byte) error {
+	err = tx.Bucket(bucketOutbox).ForEach(func(k, v []byte) error {
 		var r row
 		if json.Unmarshal(v, &r) == nil && r.Key == key {
 			c.Row = binary.BigEndian.Uint64(k)
 		}
 		return nil
 	})
+	if err != nil || c.Row == 0 {
+		return c, err
+	}
+	return c, putJSON(tx.Bucket(bucketChecks), checkRecord(key), c)
 }
 
 // remakeRow makes the row anew that was lost in the place seq of the outbox.

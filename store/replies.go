@@ -86,6 +86,17 @@ func forgetReply(tx *bolt.Tx, seq uint64) error {
 	return nil
 }
 
+// replyOf is the place of the reply to a delivery; nil when there is none.
+func replyOf(tx *bolt.Tx, delivery string) []byte {
+	c := tx.Bucket(bucketReplies).Cursor()
+	for k, v := c.First(); k != nil; k, v = c.Next() {
+		if r, err := replyQueue.decode(v); err == nil && r.Delivery == delivery {
+			return bytes.Clone(k)
+		}
+	}
+	return nil
+}
+
 // ReplyDone ends the reply to the delivery with this GUID: it was given, or
 // never will be. When it returns without an error the reply is not read
 // again. No such reply is no error.
@@ -98,8 +109,14 @@ func (s *Store) ReplyDone(ctx context.Context, delivery string) error {
 		if key == nil {
 			return nil
 		}
-		if err := tx.Bucket(bucketReplies).Delete(key); err != nil {
-			return err
+		replies := tx.Bucket(bucketReplies)
+		if r, err := replyQueue.decode(replies.Get(key)); err != nil || r.Delivery != delivery {
+			key = replyOf(tx, delivery) // its entry is damaged
+		}
+		if key != nil {
+			if err := replies.Delete(key); err != nil {
+				return err
+			}
 		}
 		return known.Delete([]byte(delivery))
 	})
