@@ -260,7 +260,7 @@ func TestSIGKILLInAMigration(t *testing.T) {
 		for range 4 {
 			dir := t.TempDir()
 			oldFile(t, dir, schema)
-			kill(dir, "goes on", rand.N(5*time.Millisecond))
+			kill(dir, "goes-on", rand.N(5*time.Millisecond))
 			wantOld(t, open(t, dir, store.Options{}), schema)
 		}
 	}
