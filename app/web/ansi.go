@@ -2,7 +2,6 @@ package web
 
 import (
 	"bytes"
-	"fmt"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -300,34 +299,3 @@ var plainByte = func() (t [256]bool) {
 	t['\t'] = true
 	return t
 }()
-
-// paletteCSS are the classes of xterm's 256 colours.
-func paletteCSS() string {
-	var b strings.Builder
-	basic := []string{"#6b7280", "#ff7b72", "#7ee787", "#e3b341", "#79c0ff", "#d2a8ff", "#56d4dd", "#c9d1d9",
-		"#8b949e", "#ffa198", "#a5f3b0", "#f2cc60", "#a5d6ff", "#e2c5ff", "#8be9f0", "#ffffff"}
-	for n := range 256 {
-		color := ""
-		switch {
-		case n < 16:
-			color = basic[n]
-		case n < 232:
-			level := func(i int) int {
-				if i == 0 {
-					return 0
-				}
-				return 55 + 40*i
-			}
-			color = fmt.Sprintf("#%02x%02x%02x", level((n-16)/36), level((n-16)/6%6), level((n-16)%6))
-		default:
-			color = fmt.Sprintf("#%02[1]x%02[1]x%02[1]x", 8+10*(n-232))
-		}
-		fmt.Fprintf(&b, ".term-fgx%d{color:%s}.term-bgx%d{background:%s}", n, color, n, color)
-		if n < 8 {
-			fmt.Fprintf(&b, ".term-fg%d{color:%s}.term-bg%d{background:%s}", n+30, color, n+40, color)
-		} else if n < 16 {
-			fmt.Fprintf(&b, ".term-fgi%d{color:%s}.term-bgi%d{background:%s}", n+82, color, n+92, color)
-		}
-	}
-	return b.String()
-}

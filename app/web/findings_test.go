@@ -18,7 +18,7 @@ func TestFindingsOnPages(t *testing.T) {
 		Unplaced: []string{"<s>"}, UnplacedMore: 3, Notes: []string{"<q>"},
 	}})
 	_, page := s.get(jobPath)
-	contains(t, page, "<p>2 failed, 1 with errors, 30 passed.</p>", "<bdi>a&lt;b&gt;</bdi>", `<bdi class="mono">awesome_lib/a.py:9</bdi>`,
+	contains(t, page, "<p>2 failed, 1 with errors, 30 passed.</p>", "<bdi>a&lt;b&gt;</bdi>", `<a class="mono" href="https://github.com/acme/shop/blob/0123456789abcdef0123456789abcdef01234567/awesome_lib/a.py#L9" rel="noopener noreferrer"><bdi>awesome_lib/a.py:9</bdi></a>`,
 		"&lt;script&gt;alert(1)&lt;/script&gt;\nno</pre>", `<p class="dim">and 1 more</p>`, "<bdi>slow&lt;i&gt;</bdi> 3.0 s",
 		`<bdi>shaky&lt;u&gt;</bdi> is flaky: with the same inputs it was <a href="../../runs/OLD/awesome_lib">red</a> on `, "<bdi>&lt;s&gt;</bdi>", "<li>and 3 more</li>", "<bdi>&lt;q&gt;</bdi>")
 	if tests, log := strings.Index(page, `id="findings"`), strings.Index(page, `id="log"`); tests < 0 || tests > log {

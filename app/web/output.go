@@ -28,6 +28,7 @@ var templates = sync.OnceValue(func() *template.Template {
 		"short":      short,
 		"segment":    url.PathEscape, // of a path: the name of a release holds a slash
 		"list":       list,
+		"counted":    counted,
 		"trigger":    trigger,
 		"ref":        refOf,
 		"sentence":   sentence,
@@ -56,6 +57,7 @@ var assets = sync.OnceValue(func() map[string][]byte {
 		}
 		all[e.Name()] = b
 	}
+	icons(all)
 	all["loktar.css"] = append(all["loktar.css"], paletteCSS()...)
 	return all
 })

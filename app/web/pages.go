@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -24,6 +25,7 @@ type page struct {
 	Root    string
 	Version string
 	Assets  string // their version
+	Icon    string // the class of the state that the icon shows; empty for none
 	Refresh int    // seconds, for readers without scripts; 0 is never
 }
 
@@ -46,7 +48,10 @@ func (s *server) start(w http.ResponseWriter, r *http.Request) {
 
 // links are the addresses at GitHub of what a run is about; empty without
 // GitHubURL.
-type links struct{ Repo, Pull, Commit string }
+type links struct {
+	Repo, Pull, Commit string
+	Files              string // goes before the path of a file
+}
 
 func (s *server) links(run checks.Run) links {
 	if s.GitHubURL == "" || run.Repo.Owner == "" {
@@ -54,7 +59,7 @@ func (s *server) links(run checks.Run) links {
 	}
 	l := links{Repo: s.GitHubURL + "/" + run.Repo.FullName()}
 	if run.HeadSHA != "" {
-		l.Commit = l.Repo + "/commit/" + run.HeadSHA
+		l.Commit, l.Files = l.Repo+"/commit/"+run.HeadSHA, l.Repo+"/blob/"+run.HeadSHA+"/"
 	}
 	if run.PullRequest != nil {
 		l.Pull = l.Repo + "/pull/" + strconv.Itoa(run.PullRequest.Number)
@@ -87,10 +92,11 @@ func (s *server) run(w http.ResponseWriter, r *http.Request) {
 	}
 	v := struct {
 		page
-		Run   checks.Run
-		Now   state
-		Links links
-		Rows  []row
+		Run    checks.Run
+		Now    state
+		Links  links
+		Counts string
+		Rows   []row
 		// Required are the jobs that are there for their required checks alone.
 		Required []row
 		Untold   []string
@@ -98,7 +104,7 @@ func (s *server) run(w http.ResponseWriter, r *http.Request) {
 	if s.Untold != nil && run.Notify != nil {
 		v.Untold = s.Untold(id)
 	}
-	v.Title = v.Now.Label + " · " + subject(run)
+	v.Title, v.Icon = v.Now.Label+" · "+subject(run), v.Now.Class
 	if !run.Done() {
 		v.Refresh = 10
 	}
@@ -114,6 +120,9 @@ func (s *server) run(w http.ResponseWriter, r *http.Request) {
 		}
 		v.Rows = append(v.Rows, line)
 	}
+	// What somebody has to look at comes first.
+	slices.SortStableFunc(v.Rows, func(a, b row) int { return slices.Index(classes, a.Now.Class) - slices.Index(classes, b.Now.Class) })
+	v.Counts = counts(v.Rows)
 	s.show(w, r, http.StatusOK, "run", &v)
 }
 
@@ -139,6 +148,7 @@ type jobView struct {
 	Live   bool
 	HasLog bool
 	NoLog  string // why there is none
+	Again  string // the command that runs it on the reader's machine
 	// Services ran beside the steps.
 	Services []serviceRow
 	// HasFiles: what the job left can be had.
@@ -175,7 +185,10 @@ func (s *server) job(w http.ResponseWriter, r *http.Request) {
 	}
 	v := jobView{page: s.page(r, ""), Run: run, Job: job, Now: stateOf(job), Links: s.links(run), Live: job.State != checks.StateDone, HasFiles: s.FileURL != nil, Services: s.services(job)}
 	v.NoLog, _ = s.noLog(run, job)
-	v.Title = v.Now.Label + " · " + id.Package + " · " + subject(run)
+	v.Title, v.Icon = v.Now.Label+" · "+id.Package+" · "+subject(run), v.Now.Class
+	if v.Now.Class == "bad" && job.Release == nil {
+		v.Again = "loktar run " + id.Package
+	}
 	if job.State == checks.StateRunning {
 		v.Now.Took = since(job.Started, time.Now())
 	}
@@ -185,8 +198,9 @@ func (s *server) job(w http.ResponseWriter, r *http.Request) {
 		defer f.Close()
 		v.HasLog = true
 	case !errors.Is(err, fs.ErrNotExist):
-		s.fault(w, r, err, noJob)
-		return
+		// All else that is known of the job is worth a look.
+		s.logError(r, err)
+		v.NoLog = "The log cannot be read, which is our fault. The server's own log has the reason."
 	}
 	from := mark{Line: 1}
 	var rest int64

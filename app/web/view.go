@@ -77,6 +77,30 @@ func stateOf(j checks.Job) state {
 	return s
 }
 
+// classes are those of states, what needs somebody's attention first.
+var classes = []string{"bad", "ours", "busy", "wait", "none", "good"}
+
+// counts is how many jobs are in which class, in words, or "" when that is one.
+func counts(rows []row) string {
+	words := map[string]string{"bad": "failed", "ours": "could not be run", "busy": "running", "wait": "waiting", "none": "not run", "good": "passed"}
+	var parts []string
+	for _, class := range classes {
+		n := 0
+		for _, r := range rows {
+			if r.Now.Class == class {
+				n++
+			}
+		}
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, words[class]))
+		}
+	}
+	if len(parts) < 2 {
+		return ""
+	}
+	return strings.Join(parts, ", ")
+}
+
 // stateOfRun sums up a run.
 func stateOfRun(run checks.Run, jobs []checks.Job) state {
 	s := state{}

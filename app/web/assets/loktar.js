@@ -3,6 +3,38 @@
 (() => {
   const $ = (id) => document.getElementById(id);
 
+  const icon = (href) => { document.querySelector("link[rel=icon]").href = href; };
+
+  // What is the same stays, so that what has the focus, is selected or is open
+  // does too.
+  const become = (old, next) => {
+    if (old.isEqualNode(next)) return;
+    if (old.nodeName !== next.nodeName || old.childNodes.length !== next.childNodes.length || !next.hasChildNodes()) return old.replaceWith(next);
+    for (const { name } of [...old.attributes]) if (name !== "open" && !next.hasAttribute(name)) old.removeAttribute(name);
+    for (const { name, value } of next.attributes) if (name !== "open") old.setAttribute(name, value);
+    const to = [...next.childNodes];
+    [...old.childNodes].forEach((child, i) => become(child, to[i]));
+  };
+
+  // Times are those of UTC; the reader's own shows beside the pointer.
+  document.addEventListener("pointerover", (e) => {
+    if (e.target.localName === "time") e.target.title = new Date(e.target.dateTime).toLocaleString();
+  });
+
+  // Clipboards are for pages that came by https, or from this machine.
+  if (navigator.clipboard) {
+    for (const button of document.querySelectorAll("[data-copy]")) {
+      button.hidden = false;
+      button.addEventListener("click", async () => {
+        try {
+          await navigator.clipboard.writeText(button.dataset.copy);
+          button.textContent = "Copied";
+        } catch { button.textContent = "Not copied"; }
+        setTimeout(() => { button.textContent = "Copy"; }, 2000);
+      });
+    }
+  }
+
   // A run that goes on: fetch its page again and take the new state from it.
   const run = $("run");
   if (run && run.hasAttribute("data-live")) {
@@ -12,11 +44,9 @@
         const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
         const next = fresh.getElementById("run");
         if (answer.ok && next) {
-          const here = $("run");
-          const open = [...here.querySelectorAll("details")].map((d) => d.open);
-          here.replaceWith(next);
-          next.querySelectorAll("details").forEach((d, i) => { d.open = !!open[i]; });
+          become($("run"), next);
           document.title = fresh.title;
+          icon(fresh.querySelector("link[rel=icon]").href);
         }
       } catch { /* the server is away; the next try may find it */ }
       if ($("run").hasAttribute("data-live")) setTimeout(again, 2000);
@@ -87,6 +117,46 @@
   rows.addEventListener("keydown", folds);
   sections(rows.firstElementChild);
 
+  // The address names a line, or lines from one to another: #L10-L20. A click
+  // on a number with Shift held extends what is named.
+  const named = () => /^#L(\d+)(?:-L(\d+))?$/.exec(location.hash);
+  const marks = () => {
+    for (const row of rows.querySelectorAll(".marked")) row.classList.remove("marked");
+    const at = named(), none = $("noline");
+    none.hidden = true;
+    if (!at) return;
+    const [from, to] = [+at[1], +(at[2] || at[1])].sort((a, b) => a - b);
+    let row = $("L" + from);
+    if (!row) {
+      none.textContent = "Line " + from + " is not among those shown here; it is in the raw log.";
+      none.hidden = log.hasAttribute("data-live");
+      return;
+    }
+    if (row.classList.contains("folded")) {
+      let head = row;
+      while (head && !head.classList.contains("step")) head = head.previousElementSibling;
+      if (head) fold(head);
+    }
+    if (at[2]) row.scrollIntoView({ block: "center" });
+    for (let n = from; row && n <= to; n++, row = row.nextElementSibling) row.classList.add("marked");
+  };
+  rows.addEventListener("click", (e) => {
+    const number = e.target.closest(".l > a"), at = named();
+    if (!number || !e.shiftKey || !at || !number.hash.startsWith("#L")) return;
+    e.preventDefault();
+    history.replaceState(null, "", "#L" + at[1] + "-" + number.hash.slice(1));
+    marks();
+  });
+  addEventListener("hashchange", marks);
+  marks();
+
+  // The way to where a job failed is that to the line which says so.
+  const failure = $("failure"), failed = [...rows.querySelectorAll(".l.remark")].findLast((row) => / exited with [1-9]\d*\./.test(row.lastElementChild.textContent));
+  if (failure && failed) {
+    failure.href = "#" + failed.id;
+    failure.hidden = false;
+  }
+
   // A job that goes on: rows of the log come as server-sent events.
   if (!log.hasAttribute("data-live") || !window.EventSource) return;
   const live = $("live"), follow = $("follow");
@@ -137,6 +207,7 @@
     const s = JSON.parse(data);
     $("badge").textContent = s.label;
     $("badge").className = "badge " + s.class;
+    icon(document.querySelector("link[rel=icon]").href.replace(/loktar(-[a-z]+)?\.svg/, "loktar-" + s.class + ".svg"));
     sentence($("detail"), s.detail || "");
     if (s.took) $("took").textContent = s.took;
     document.title = document.title.replace(/^[^·]*/, s.label + " ");
