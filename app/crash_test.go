@@ -264,6 +264,15 @@ func (w *jobsWorld) log(c minihub.CheckRun) (lines, attempts int) {
 
 func get(t *testing.T, address string) string {
 	t.Helper()
+	status, text := ask(t, address)
+	if status != http.StatusOK {
+		t.Fatalf("GET %s: %d", address, status)
+	}
+	return text
+}
+
+func ask(t *testing.T, address string) (status int, body string) {
+	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -274,10 +283,10 @@ func get(t *testing.T, address string) string {
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(res.Body)
-	if err != nil || res.StatusCode != http.StatusOK {
-		t.Fatalf("GET %s: %s, %v", address, res.Status, err)
+	if err != nil {
+		t.Fatalf("GET %s: %v", address, err)
 	}
-	return string(text)
+	return res.StatusCode, string(text)
 }
 
 // wantNoneLeft fails when a server that ended left anything of its jobs at the

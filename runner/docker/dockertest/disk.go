@@ -1,6 +1,7 @@
 package dockertest
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -65,6 +66,30 @@ func Fill(t testing.TB, dir string) (free func()) {
 	}
 	return func() {
 		if err := os.Remove(file); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// FillInodes makes files on the disk that the folder is on until it takes no
+// more, and returns what removes them.
+func FillInodes(t testing.TB, dir string) (free func()) {
+	t.Helper()
+	all, err := os.MkdirTemp(dir, ".filled-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; ; i++ {
+		err := os.Symlink("nothing", filepath.Join(all, strconv.Itoa(i))) // takes an inode and no block
+		if errors.Is(err, unix.ENOSPC) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return func() {
+		if err := os.RemoveAll(all); err != nil {
 			t.Error(err)
 		}
 	}
