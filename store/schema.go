@@ -144,6 +144,9 @@ func migrate(db *bolt.DB, path string) error {
 		}
 		return tx.Bucket(bucketMeta).Put(keySchema, []byte(strconv.Itoa(len(migrations))))
 	})
+	if isFull(err) {
+		return noRoom(path, err)
+	}
 	if err != nil {
 		return fmt.Errorf("migrate %s from schema %d to %d: %w", path, have, len(migrations), err)
 	}

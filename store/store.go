@@ -9,7 +9,8 @@
 // stays, as nothing must come twice.
 //
 // Every write is durable when its call returns. Writes that come at the same
-// time share one transaction and so one wait for the disk.
+// time share one transaction and so one wait for the disk. A write that fails,
+// as on a full disk, changes nothing, and the next may succeed.
 package store
 
 import (
@@ -73,19 +74,32 @@ func Open(path string, o Options) (*Store, error) {
 		return nil, checks.Errorf(checks.KindConfig, err, "Cannot make the data directory %s. Make it by hand, or set data_dir to a folder that Loktar may write to.", dir)
 	}
 	_, statErr := os.Stat(path)
+	fresh := errors.Is(statErr, os.ErrNotExist)
+	var room provider
 	db, err := bolt.Open(path, 0o600, &bolt.Options{
 		Timeout:         o.LockTimeout,
 		FreelistType:    bolt.FreelistMapType,
 		InitialMmapSize: mmapSize,
+		OpenFile: func(name string, flag int, mode os.FileMode) (f *os.File, err error) {
+			f, err = os.OpenFile(name, flag, mode)
+			room.file = f
+			return f, err
+		},
 	})
 	if err != nil {
+		if fresh && isFull(err) {
+			_ = os.Remove(path) // half a file would be no store once there is room
+		}
 		return nil, openError(path, err)
 	}
 	s := &Store{db: db, now: o.Now, onDamage: o.Damaged}
-	if err := s.prepare(path, errors.Is(statErr, os.ErrNotExist)); err != nil {
+	if err := s.prepare(path, fresh); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	s.writer = startWriter(db, s.prune)
+	if info, err := room.file.Stat(); err == nil {
+		room.provide(info.Size())
+	}
+	s.writer = startWriter(db, room, s.prune)
 	return s, nil
 }
 
@@ -137,8 +151,14 @@ func openError(path string, err error) error {
 		return checks.Errorf(checks.KindConfig, err, "%s is not a store of Loktar, or it is damaged. Put a backup in its place, or move it away to begin with an empty store.", path)
 	case errors.Is(err, os.ErrPermission):
 		return checks.Errorf(checks.KindConfig, err, "Cannot open %s. Give it to the user that Loktar runs as.", path)
+	case isFull(err):
+		return noRoom(path, err)
 	}
 	return checks.Errorf(checks.KindConfig, err, "Cannot open %s. Look at the disk and at data_dir.", path)
+}
+
+func noRoom(path string, err error) error {
+	return checks.Causef(checks.CauseDiskFull, err, "The disk of %s is full. Free some space there, and start Loktar again.", filepath.Dir(path))
 }
 
 func syncDir(dir string) error {

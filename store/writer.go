@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 
 	bolt "go.etcd.io/bbolt"
-
-	"github.com/dudesons/loktar/checks"
 )
 
 // maxBatch bounds what one transaction takes, and so how long the first
@@ -30,6 +28,9 @@ type request struct {
 type writer struct {
 	db   *bolt.DB
 	tidy func(tx *bolt.Tx, n int) error // runs at the end of each transaction of n requests
+	room provider
+	// failing: the last transaction could not be written.
+	failing atomic.Bool
 
 	wake chan struct{} // holds one token when queue or closed changed
 	idle chan struct{} // closed when the goroutine has ended
@@ -39,8 +40,8 @@ type writer struct {
 	closed bool
 }
 
-func startWriter(db *bolt.DB, tidy func(*bolt.Tx, int) error) *writer {
-	w := &writer{db: db, tidy: tidy, wake: make(chan struct{}, 1), idle: make(chan struct{})}
+func startWriter(db *bolt.DB, room provider, tidy func(*bolt.Tx, int) error) *writer {
+	w := &writer{db: db, room: room, tidy: tidy, wake: make(chan struct{}, 1), idle: make(chan struct{})}
 	go w.loop()
 	return w
 }
@@ -130,7 +131,7 @@ func (w *writer) take() (batch []*request, more, closed bool) {
 // and answered, and the others are tried again without it.
 func (w *writer) commit(batch []*request) {
 	for len(batch) > 0 {
-		bad := -1
+		bad, used := -1, int64(0)
 		err := w.db.Update(func(tx *bolt.Tx) error {
 			for i, r := range batch {
 				if err := r.apply(tx); err != nil {
@@ -138,6 +139,7 @@ func (w *writer) commit(batch []*request) {
 					return err
 				}
 			}
+			used = tx.Size()
 			return w.tidy(tx, len(batch))
 		})
 		if bad >= 0 {
@@ -145,12 +147,13 @@ func (w *writer) commit(batch []*request) {
 			batch = slices.Delete(batch, bad, bad+1)
 			continue
 		}
-		if err != nil {
-			err = checks.Errorf(checks.KindConfig, err, "Loktar could not save to its disk. Look whether the disk of data_dir is full or broken.")
+		if w.failing.Store(err != nil); err != nil {
+			err = diskError(err)
 		}
 		for _, r := range batch {
 			r.done <- err
 		}
+		w.room.provide(used)
 		return
 	}
 }

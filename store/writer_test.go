@@ -36,7 +36,7 @@ func newBlocked(t *testing.T) *blocked {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := startWriter(db, func(*bolt.Tx, int) error { return nil })
+	w := startWriter(db, provider{}, func(*bolt.Tx, int) error { return nil })
 	t.Cleanup(func() {
 		w.stop()
 		if err := db.Close(); err != nil {
@@ -232,7 +232,7 @@ func TestWriterDiskFull(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := startWriter(db, func(*bolt.Tx, int) error { return nil })
+	w := startWriter(db, provider{}, func(*bolt.Tx, int) error { return nil })
 	defer func() {
 		w.stop()
 		if err := db.Close(); err != nil {
