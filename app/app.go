@@ -18,11 +18,13 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/dudesons/loktar/app/github"
+	"github.com/dudesons/loktar/checks"
 	"github.com/dudesons/loktar/checks/engine"
 	"github.com/dudesons/loktar/checks/notify"
 	"github.com/dudesons/loktar/checks/report"
 	"github.com/dudesons/loktar/configs"
 	"github.com/dudesons/loktar/configs/manifest/infer"
+	"github.com/dudesons/loktar/runner/disk"
 	"github.com/dudesons/loktar/runner/source"
 	"github.com/dudesons/loktar/store"
 	"github.com/dudesons/loktar/store/logs"
@@ -56,6 +58,9 @@ func New(ctx context.Context, cfg configs.Config, log zerolog.Logger, version st
 	s := &Server{cfg: cfg, log: log}
 	if err := s.open(ctx, version); err != nil {
 		s.close()
+		if disk.IsFull(err) && checks.CauseOf(err) != checks.CauseDiskFull {
+			err = checks.Causef(checks.CauseDiskFull, err, "The disk of %s is full. Free some space there, and start Loktar again.", cfg.DataDir)
+		}
 		return nil, err
 	}
 	return s, nil
@@ -171,6 +176,10 @@ func (s *Server) Run(ctx context.Context) error {
 	})
 	group.Go(func() error {
 		s.jobs.await(ctx)
+		return nil
+	})
+	group.Go(func() error {
+		s.jobs.disk.run(ctx)
 		return nil
 	})
 	group.Go(func() error {

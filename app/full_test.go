@@ -35,19 +35,22 @@ func TestAFullDiskUnderTheServer(t *testing.T) {
 			w.ends("a disk with room", first)
 
 			running := w.open("running")
-			w.await("the jobs to run", func(v *minihub.View) bool { return w.is(v, running, "slow", "in_progress", "") })
+			w.hub.Await("a job to run", func(v *minihub.View) bool {
+				c, ok := v.CheckRun("acme/pets", running, "slow")
+				return ok && c.Status == "in_progress"
+			})
 			free := fill(t, w.data)
-			w.readiness(http.StatusServiceUnavailable, "data_dir", "Free some")
+			w.readiness(http.StatusServiceUnavailable, "free some space where data_dir is", "jobs wait")
 			later := w.open("later")
-			w.waits(running, "slow")
-			w.waits(later, "lib")
+			w.waits(running)
 
 			// The server dies there, and another begins there.
 			w.child.kill()
 			w.start()
-			w.readiness(http.StatusServiceUnavailable, "data_dir", "Free some")
+			w.readiness(http.StatusServiceUnavailable, "free some space where data_dir is", "jobs wait")
 			after := w.open("after")
-			w.waits(after, "lib")
+			w.waits(running)
+			w.accepted()
 			free()
 			for what, head := range map[string]string{"what ran": running, "what came": later, "what came to the second": after} {
 				w.ends(what, head)
@@ -114,21 +117,33 @@ func (w *fullWorld) open(branch string) (head string) {
 	return head
 }
 
-func (w *fullWorld) await(what string, cond func(*minihub.View) bool) {
+// waits waits until all checks of a pull request say that they wait for room.
+func (w *fullWorld) waits(head string) {
 	w.t.Helper()
-	w.hub.Await(what, cond)
+	w.hub.Await("the jobs to wait for room", func(v *minihub.View) bool {
+		for _, name := range fullNames {
+			c, ok := v.CheckRun("acme/pets", head, name)
+			if !ok || c.Status != "queued" || c.Title != "Waiting for room on the server's disk" {
+				return false
+			}
+		}
+		return true
+	})
 }
 
-func (w *fullWorld) is(v *minihub.View, head, name, status, title string) bool {
-	c, ok := v.CheckRun("acme/pets", head, name)
-	return ok && c.Status == status && strings.Contains(c.Title, title)
-}
-
-// waits waits until a check says that it waits for room.
-func (w *fullWorld) waits(head, name string) {
+// accepted waits until all that GitHub told was taken, and not refused before.
+func (w *fullWorld) accepted() {
 	w.t.Helper()
-	w.await(name+" to wait for room", func(v *minihub.View) bool {
-		return w.is(v, head, name, "queued", "Waiting for room on the server's disk")
+	w.hub.Await("the deliveries to be taken", func(v *minihub.View) bool {
+		for _, d := range v.Deliveries() {
+			if !d.Done {
+				return false
+			}
+			if d.Status != "OK" && d.StatusCode != http.StatusBadGateway { // nobody was there
+				w.t.Errorf("%s.%s: %s", d.Event, d.Action, d.Status)
+			}
+		}
+		return true
 	})
 }
 
@@ -137,7 +152,7 @@ func (w *fullWorld) waits(head, name string) {
 func (w *fullWorld) ends(what, head string) {
 	w.t.Helper()
 	names := append([]string{checks.AggregateName}, fullNames...)
-	w.await("the end of "+what, func(v *minihub.View) bool {
+	w.hub.Await("the end of "+what, func(v *minihub.View) bool {
 		for _, name := range names {
 			if c, ok := v.CheckRun("acme/pets", head, name); !ok || c.Status != "completed" {
 				return false

@@ -55,11 +55,16 @@ func (s *Server) whatIsMissing(ctx context.Context) []string {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	var missing []string
+	kept := " Events are kept, and jobs wait."
 	if _, err := s.store.Pending(1); err != nil {
 		missing = append(missing, "The store cannot be read.")
 	}
+	if err := s.store.Writable(ctx); err != nil {
+		kept = " Jobs wait."
+		missing = append(missing, checks.PublicText(err, "The store cannot be written.")+" Events are refused, and asked for again later.")
+	}
 	if err := s.jobs.Ready(ctx); err != nil {
-		missing = append(missing, checks.PublicText(err, "The Docker engine cannot run jobs.")+" Events are kept, and jobs wait.")
+		missing = append(missing, checks.PublicText(err, "The Docker engine cannot run jobs.")+kept)
 	}
 	return missing
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"sync"
 	"time"
@@ -25,6 +26,7 @@ type jobs struct {
 	sandbox *docker.Sandbox
 	caches  *caches.Store
 	release *releases
+	disk    *dataDisk
 	logDir  string
 	ended   func(run string) // of a job whose attempt ended; nil: nobody asks
 	log     zerolog.Logger
@@ -81,7 +83,7 @@ func openCaches(ctx context.Context, cfg configs.Config, log zerolog.Logger) (*c
 
 func openJobs(cfg configs.Config, sandbox *docker.Sandbox, folders *caches.Store, src *source.Source, keep runner.Keep, i *infer.Inferrer, log zerolog.Logger) *jobs {
 	spaces := newWorkspaces(src, i)
-	j := &jobs{sandbox: sandbox, caches: folders, logDir: filepath.Join(cfg.DataDir, "logs"), log: log}
+	j := &jobs{sandbox: sandbox, caches: folders, logDir: filepath.Join(cfg.DataDir, "logs"), log: log, disk: &dataDisk{dir: cfg.DataDir, log: log}}
 	j.Runner = runner.New(runner.Options{
 		Sandbox: sandbox, Workspaces: spaces, Again: spaces.again, LogDir: j.logDir, Slots: cfg.Runner.Slots,
 		LogLimit: cfg.Runner.Log.Bytes(), Caches: folders,
@@ -114,13 +116,39 @@ func recorded(kept *store.Store, run, image string) string {
 	return ""
 }
 
-// Ready is nil when jobs can be started: the engine answers, and nothing of
-// an earlier process is left there.
+// Ready is nil when jobs can be started: the engine answers, nothing of an
+// earlier process is left there, and the disks have room.
 func (j *jobs) Ready(ctx context.Context) error {
-	ctx = j.log.WithContext(ctx) // the sandbox tells once how jobs get their files
-	if err := j.Runner.Ready(ctx); err != nil {
+	full, err := j.up(ctx)
+	if err != nil {
 		return err
 	}
+	if err := j.disk.left(); err != nil {
+		return err
+	}
+	if full != nil { // the engine's own disk
+		return &checks.Error{Kind: checks.KindUnavailable, Err: full}
+	}
+	return nil
+}
+
+// up is nil when the engine answers and nothing of an earlier process is left
+// there, which may be what fills a disk. full is why no job can begin while a
+// disk is full all the same.
+func (j *jobs) up(ctx context.Context) (full, err error) {
+	ctx = j.log.WithContext(ctx) // the sandbox tells once how jobs get their files
+	err = j.Runner.Ready(ctx)
+	if checks.CauseOf(err) == checks.CauseDiskFull {
+		full, err = err, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return full, j.reap(ctx)
+}
+
+// reap removes what an earlier process left at the engine, once.
+func (j *jobs) reap(ctx context.Context) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.reaped {
@@ -150,7 +178,7 @@ func (j *jobs) Ready(ctx context.Context) error {
 // asks for it. It tries until jobs can be started, and reports whether they can
 // or ctx is done.
 func (j *jobs) await(ctx context.Context) bool {
-	for wait := time.Second; j.Ready(ctx) != nil; wait = min(2*wait, 30*time.Second) {
+	for wait := time.Second; !j.isUp(ctx); wait = min(2*wait, 30*time.Second) {
 		select {
 		case <-ctx.Done():
 			return false
@@ -160,28 +188,47 @@ func (j *jobs) await(ctx context.Context) bool {
 	return true
 }
 
-// Run waits for no engine: while one is missing the job is to be tried again.
+func (j *jobs) isUp(ctx context.Context) bool {
+	_, err := j.up(ctx)
+	return err == nil
+}
+
+// Run waits for no engine and no room: while one is missing the job is to be tried again.
 // What an earlier process left waits for it: only then it can be told whether
 // it goes on.
 func (j *jobs) Run(ctx context.Context, run checks.Run, job checks.Job) (checks.Result, error) {
 	if j.ended != nil {
 		defer j.ended(run.ID)
 	}
-	if j.Left(job) {
+	switch {
+	case j.Left(job):
 		defer j.Abandon(job)
 		if !j.await(ctx) {
 			return checks.Result{Outcome: checks.OutcomeCancelled}, nil
 		}
-	}
-	if job.Package.TestType != checks.TestNone || job.Release != nil {
+	case job.Package.TestType != checks.TestNone || job.Release != nil:
 		if err := j.Ready(ctx); err != nil {
 			return checks.Result{}, err
 		}
 	}
+	carryOut := j.Runner.Run
 	if job.Release != nil {
-		return j.release.run(ctx, run, job)
+		carryOut = j.release.run
 	}
-	return j.Runner.Run(ctx, run, job)
+	result, err := carryOut(ctx, run, job)
+	return result, j.orWait(ctx, err)
+}
+
+// orWait is err, or what has the job wait where it failed on a disk that is
+// still full. One that filled it itself has given that back by now.
+func (j *jobs) orWait(ctx context.Context, err error) error {
+	if checks.CauseOf(err) != checks.CauseDiskFull {
+		return err
+	}
+	if still := j.Ready(ctx); checks.CauseOf(still) == checks.CauseDiskFull {
+		return errors.Join(still, err)
+	}
+	return err
 }
 
 func (j *jobs) close() {

@@ -94,6 +94,10 @@ func (m *missed) run(ctx context.Context) {
 
 func (m *missed) look(ctx context.Context) error {
 	began := time.Now()
+	// What GitHub would deliver again could not be kept either.
+	if err := m.store.Writable(ctx); err != nil {
+		return err
+	}
 	seen, err := m.store.Seen()
 	if err != nil {
 		return err

@@ -385,7 +385,7 @@ func (j *localJobs) Ready(ctx context.Context) error {
 		j.away = time.Time{}
 	case j.away.IsZero():
 		j.away = time.Now()
-		j.Watch.Remark("The Docker engine does not answer; jobs wait for it.")
+		j.Watch.Remark(checks.PublicText(err, "The Docker engine cannot run jobs.") + " Jobs wait for that.")
 	case time.Since(j.away) > patience:
 		j.stop(fmt.Errorf("wait for the Docker engine: %w", atHome(err)))
 	}

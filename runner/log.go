@@ -79,6 +79,7 @@ type Log struct {
 	own    int64
 	ownMid bool
 	over   chan struct{} // closed when own is used up
+	broken chan struct{} // closed when err is set
 
 	// What the file has already of that which comes again; see ResumeLog.
 	skip  int64 // bytes
@@ -114,7 +115,7 @@ func openLog(path string, limit int64, resumed int) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
-	l := &Log{file: file, limit: limit, own: limit, over: make(chan struct{})}
+	l := &Log{file: file, limit: limit, own: limit, over: make(chan struct{}), broken: make(chan struct{})}
 	l.add = l.keep
 	if err := l.takeUp(resumed); err != nil {
 		return nil, errors.Join(fmt.Errorf("open log: %w", err), file.Close())
@@ -230,6 +231,10 @@ func (l *Log) count(p []byte) {
 // limit by itself. Such a job is to be ended.
 func (l *Log) Over() <-chan struct{} { return l.over }
 
+// Broken is closed once something could not be written; Close tells why. The
+// rest of the job's output is lost.
+func (l *Log) Broken() <-chan struct{} { return l.broken }
+
 // Heading writes a line of Loktar's own. Control characters in text, which may
 // be hostile, become spaces; long text is cut.
 func (l *Log) Heading(text string) {
@@ -314,7 +319,9 @@ func (l *Log) flush() {
 	}
 	n, err := l.file.Write(l.buf)
 	l.left -= int64(n)
-	l.err = err
+	if l.err = err; err != nil {
+		close(l.broken)
+	}
 	if cap(l.buf) > 1<<20 {
 		l.buf = nil
 	}

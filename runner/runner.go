@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"syscall"
 	"time"
 
 	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/runner/disk"
 )
 
 // Options are what New needs.
@@ -110,7 +110,7 @@ func (r *Runner) logged(ctx context.Context, run checks.Run, job checks.Job, do 
 	result, err := do(log)
 	result.Detail, err = log.masked(result.Detail), maskedError(log, err)
 	log.end(ending(result, err, time.Since(started)))
-	if closed := log.Close(); closed != nil && err == nil {
+	if closed := log.Close(); closed != nil && (err == nil || errors.Is(err, context.Canceled)) {
 		err = logFault(closed)
 	}
 	if err != nil {
@@ -197,6 +197,8 @@ func (r *Runner) onLease(ctx context.Context, run checks.Run, job checks.Job, lo
 		select {
 		case <-log.Over():
 			end(errLogFull)
+		case <-log.Broken():
+			end(errLogBroken)
 		case <-bounded.Done():
 		}
 	}()
@@ -218,8 +220,13 @@ func (r *Runner) onLease(ctx context.Context, run checks.Run, job checks.Job, lo
 	return read.told(ctx, result, exit, log), nil
 }
 
-// errLogFull ends a job that printed too much.
-var errLogFull = errors.New("the log is full")
+// errLogFull ends a job that printed too much, and errLogBroken one whose log
+// cannot be written: it is to run again, whatever it came to. Who is asked
+// meanwhile may end with either, and is to take it for the stop that it is.
+var (
+	errLogFull   = fmt.Errorf("the log is full: %w", context.Canceled)
+	errLogBroken = fmt.Errorf("the log cannot be written: %w", context.Canceled)
+)
 
 func cancelled() checks.Result { return verdict(Task{}, Exit{Cancelled: true}) }
 
@@ -243,7 +250,7 @@ func ending(r checks.Result, err error, took time.Duration) string {
 }
 
 func logFault(err error) error {
-	if errors.Is(err, syscall.ENOSPC) {
+	if disk.IsFull(err) {
 		return checks.Causef(checks.CauseDiskFull, err, "The disk that holds Loktar's logs is full. The server's operator has to free some space there.")
 	}
 	return checks.Causef(checks.CauseLog, err, "The job's log could not be written. The server's operator has to check data_dir and its permissions.")

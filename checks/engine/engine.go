@@ -132,7 +132,9 @@ type Engine struct {
 	released map[exclusive]string  // the key of a package's release that is under way, or that passed last
 	moves    map[int64]checks.Move // by repository id: the last that came while an event may have been read
 	paused   bool                  // the runner does not answer; a probe is under way
-	broken   error                 // the store refused a step
+	// pausedFor is what is told of jobs meanwhile; nil for nothing.
+	pausedFor *checks.Wait
+	broken    error // the store refused a step
 }
 
 // activeRun is an unfinished run with its jobs.
@@ -146,6 +148,7 @@ type activeRun struct {
 type retry struct {
 	attempts int
 	due      time.Time
+	said     string // what was logged last
 }
 
 // New makes an engine; Run starts it.
@@ -236,7 +239,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		case end := <-e.ends:
 			e.finish(ctx, end)
 		case <-e.probes:
-			e.resume()
+			e.resume(ctx)
 		}
 	}
 }
@@ -272,10 +275,13 @@ func (e *Engine) drain(ctx context.Context, stop context.CancelCauseFunc) {
 // store refuses shows that the two have parted: Run ends, and the next start
 // reads the store anew.
 func (e *Engine) commit(ctx context.Context, c checks.Commit) bool {
-	wait := 100 * time.Millisecond
+	wait, said := 100*time.Millisecond, ""
 	for {
 		err := e.o.Store.Commit(context.WithoutCancel(ctx), c)
 		if err == nil {
+			if said != "" {
+				e.o.Log.Info().Msg("the store takes steps again")
+			}
 			if len(c.Dirty) > 0 || len(c.Replies) > 0 {
 				e.o.Report()
 			}
@@ -285,7 +291,10 @@ func (e *Engine) commit(ctx context.Context, c checks.Commit) bool {
 			e.broken = fmt.Errorf("store refuses a step: %w", err)
 			return false
 		}
-		e.o.Log.Error().Err(err).Msg("the store does not take a step; trying again")
+		if text := err.Error(); text != said {
+			said = text
+			e.o.Log.Error().Err(err).Msg("the store does not take a step; all waits, and is tried again")
+		}
 		select {
 		case <-ctx.Done():
 			return false

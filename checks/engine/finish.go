@@ -19,6 +19,9 @@ type ended struct {
 // start gives free slots to the jobs that wait for nothing else.
 func (e *Engine) start(ctx, work context.Context) {
 	free := e.o.Slots - len(e.running)
+	if e.paused {
+		e.keepWaiting(ctx)
+	}
 	if free <= 0 || e.paused || ctx.Err() != nil {
 		return
 	}
@@ -88,12 +91,10 @@ func (e *Engine) finish(ctx context.Context, end ended) {
 		log.Warn().Err(end.err).Msg("the attempt of an earlier process could not be taken up; the job is run anew")
 	case checks.KindOf(end.err) == checks.KindUnavailable:
 		again = true
-		if cause := checks.CauseOf(end.err); cause == checks.CauseEngineLost {
-			j.Wait = &checks.Wait{Cause: cause, Why: checks.PublicText(end.err, "The container engine does not answer."), Since: now}
-		}
+		j.Wait = waitFor(end.err, now)
 		log.Warn().Err(end.err).Msg("the attempt was lost; the job waits")
 		if ctx.Err() == nil {
-			e.pause(ctx)
+			e.pause(ctx, end.err)
 		}
 	}
 	if again {
@@ -147,37 +148,6 @@ func (e *Engine) finish(ctx context.Context, end ended) {
 	}
 }
 
-// pause stops starting jobs and asks the runner, with growing gaps, until it
-// is ready or ctx is done.
-func (e *Engine) pause(ctx context.Context) {
-	if e.paused {
-		return
-	}
-	e.paused = true
-	e.o.Log.Error().Msg("the container engine does not answer; jobs wait until it does")
-	go func() {
-		wait := 250 * time.Millisecond
-		for ctx.Err() == nil {
-			select {
-			case <-ctx.Done():
-			case <-time.After(wait):
-				if e.o.Runner.Ready(ctx) == nil {
-					e.probes <- struct{}{}
-					return
-				}
-				wait = min(2*wait, 5*time.Second)
-			}
-		}
-		e.probes <- struct{}{}
-	}()
-}
-
-// resume starts jobs again.
-func (e *Engine) resume() {
-	e.paused = false
-	e.o.Log.Info().Msg("the container engine answers again")
-}
-
 // recover takes up the runs that an earlier process left unfinished: what was
 // running then goes on where something is left of it, else it is queued again,
 // or ended if it was no longer wanted.
@@ -197,7 +167,7 @@ func (e *Engine) recover(ctx, work context.Context) error {
 			a.jobs = append(a.jobs, j)
 			switch w := j.Wait; {
 			case w == nil || w.Attempt != "":
-			case w.Of(checks.CauseShutdown):
+			case w.Of(checks.CauseShutdown), w.Of(checks.CauseDiskFull), w.Of(checks.CauseEngineLost):
 				j.Wait = nil
 				c.Jobs = append(c.Jobs, *j)
 				c.Dirty = append(c.Dirty, checks.CheckKey{Run: run.ID, Name: j.Package.Name})

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/dudesons/loktar/checks"
 )
 
@@ -17,6 +19,9 @@ const (
 	// movePatience is how long the event that tells of a repository's new name
 	// is waited for. What comes later for the same pull request waits too.
 	movePatience = 2 * time.Minute
+	// diskGap bounds how long an event waits that met a full disk: to look costs
+	// nothing, and what is freed is free at once.
+	diskGap = 10 * time.Second
 	// idle is how long the loop sleeps when nothing is due.
 	idle = time.Hour
 )
@@ -250,13 +255,23 @@ func (e *Engine) again(p planned) bool {
 		r = &retry{}
 		e.retries[p.event.Delivery] = r
 	}
-	wait := min(time.Second<<min(r.attempts, 10), 5*time.Minute)
+	longest := 5 * time.Minute
+	if checks.CauseOf(p.err) == checks.CauseDiskFull {
+		longest = diskGap
+	}
+	wait := min(time.Second<<min(r.attempts, 10), longest)
 	r.attempts++
 	r.due = time.Now().Add(wait)
 	if r.due.Before(e.due) {
 		e.due = r.due
 	}
-	log.Warn().Err(p.err).Dur("again_in", wait).Msg("cannot read what it needs yet")
+	level := zerolog.WarnLevel
+	if text := p.err.Error(); text == r.said {
+		level = zerolog.DebugLevel
+	} else {
+		r.said = text
+	}
+	log.WithLevel(level).Err(p.err).Dur("again_in", wait).Msg("cannot read what it needs yet")
 	return true
 }
 

@@ -90,6 +90,8 @@ func waiting(j checks.Job) string {
 		return "Waiting for the server: it was shut down"
 	case w.Of(checks.CauseEngineLost):
 		return "Waiting for the container engine"
+	case w.Of(checks.CauseDiskFull):
+		return "Waiting for room on the server's disk"
 	}
 	return "Waiting: the last attempt found something away"
 }
@@ -105,6 +107,8 @@ func waits(j checks.Job) string {
 		return why + " It runs again when the server is up. Nobody has to do anything here."
 	case w.Of(checks.CauseEngineLost):
 		return why + " It runs again by itself when the engine answers."
+	case w.Of(checks.CauseDiskFull):
+		return why + " It runs by itself once there is room. Nobody has to do anything here."
 	}
 	return fmt.Sprintf("%s It waits since %s, was tried %s and is tried again after %s. Nobody has to do anything.",
 		why, clock(w.Since), markdown.Count(j.Attempt, "time"), clock(w.Until))

@@ -32,6 +32,7 @@ import (
 
 	"github.com/dudesons/loktar/checks"
 	"github.com/dudesons/loktar/runner"
+	"github.com/dudesons/loktar/runner/disk"
 )
 
 // Defaults of Options.
@@ -155,12 +156,19 @@ func (s *Store) take() (err error) {
 // that the kernel leaves, and change what a container's root wrote.
 func (s *Store) try() error {
 	dir := filepath.Join(s.dir, "trial")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	err := os.MkdirAll(dir, 0o700)
+	if disk.IsFull(err) {
+		return nil // it may serve all the same, once there is room
+	}
+	if err != nil {
 		return fmt.Errorf("try what caches take: %w", err)
 	}
-	err := unix.Setxattr(dir, opaqueMark, []byte("y"), 0)
+	err = unix.Setxattr(dir, opaqueMark, []byte("y"), 0)
 	if err := os.Remove(dir); err != nil {
 		return fmt.Errorf("try what caches take: %w", err)
+	}
+	if disk.IsFull(err) {
+		return nil
 	}
 	if err == nil && os.Geteuid() != 0 {
 		err = errors.New("the server is not root")

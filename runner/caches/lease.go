@@ -10,6 +10,7 @@ import (
 
 	"github.com/dudesons/loktar/checks"
 	"github.com/dudesons/loktar/runner"
+	"github.com/dudesons/loktar/runner/disk"
 )
 
 // Lease implements runner.Caches.
@@ -126,7 +127,7 @@ func (s *Store) release(v runner.CacheView) {
 // fault gives an error words for the job's log.
 func fault(err error, verb string) error {
 	err = fmt.Errorf("%s: %w", verb, err)
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+	if disk.IsFull(err) {
 		return checks.Errorf(checks.KindConfig, err, "The disk of data_dir is full.")
 	}
 	return checks.Errorf(checks.KindInternal, err, "The server could not read or write them; its own log tells more.")

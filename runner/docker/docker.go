@@ -25,6 +25,7 @@ import (
 
 	"github.com/dudesons/loktar/checks"
 	"github.com/dudesons/loktar/runner"
+	"github.com/dudesons/loktar/runner/disk"
 )
 
 // The labels of everything that a Sandbox makes at the engine.
@@ -274,10 +275,15 @@ func (s *Sandbox) Ready(ctx context.Context) error {
 		}
 		return fault(err, "ask the engine whether it is up")
 	}
-	if _, err := s.look(ctx); err != nil {
+	m, err := s.look(ctx)
+	if err != nil {
 		return err
 	}
-	_, err := s.copies(ctx)
+	if m.root != "" && disk.Full(m.root) {
+		return checks.Causef(checks.CauseDiskFull, nil,
+			"The disk of the Docker engine is full. Its operator has to free some space; `docker system df` shows what the engine holds.")
+	}
+	_, err = s.copies(ctx)
 	return err
 }
 

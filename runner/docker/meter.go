@@ -13,6 +13,8 @@ import (
 	"github.com/docker/docker/api/types/mount"
 	units "github.com/docker/go-units"
 	"golang.org/x/sys/unix"
+
+	"github.com/dudesons/loktar/runner/disk"
 )
 
 const (
@@ -129,11 +131,8 @@ func sizeText(n int64) string { return units.BytesSize(float64(n)) }
 
 // freeSpace is what the disk below dir has left, in bytes.
 func freeSpace(dir string) int64 {
-	var fs unix.Statfs_t
-	if unix.Statfs(dir, &fs) != nil {
-		return 0
-	}
-	return int64(fs.Bavail) * fs.Bsize //nolint:unconvert // other machines have other types
+	bytes, _, _, _ := disk.Left(dir)
+	return bytes
 }
 
 // otherFolders are where an engine keeps what a container writes outside of the

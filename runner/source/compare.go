@@ -29,11 +29,11 @@ func (s *Source) compare(ctx context.Context, c comparison) (Loaded, error) {
 	l, err := s.fetchAndExamine(ctx, m, c, open)
 	if broken(err) && ctx.Err() == nil {
 		if err := m.replace(ctx); err != nil {
-			return Loaded{}, forgotten(ctx, err)
+			return Loaded{}, s.onDisk(forgotten(ctx, err))
 		}
 		l, err = s.fetchAndExamine(ctx, m, c, open)
 	}
-	return l, forgotten(ctx, err)
+	return l, s.onDisk(forgotten(ctx, err))
 }
 
 func (s *Source) fetchAndExamine(ctx context.Context, m *mirror, c comparison, open func() (*Objects, error)) (Loaded, error) {

@@ -71,7 +71,7 @@ func (m *mirror) merge(ctx context.Context, base, head string) (tree string, con
 	out, err := m.run(ctx, "merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", "--allow-unrelated-histories", base, head)
 	conflicted := exitOf(err) == 1
 	if err != nil && !conflicted {
-		return "", nil, fmt.Errorf("merge %s into %s: %w", head, base, mergeFault(err))
+		return "", nil, fmt.Errorf("merge %s into %s: %w", head, base, m.mergeFault(err))
 	}
 	tree, conflicts, perr := parseMergeTree(out)
 	switch {
@@ -87,12 +87,14 @@ func (m *mirror) merge(ctx context.Context, base, head string) (tree string, con
 
 // mergeFault tells of trees that git cannot merge as such: it stops, or fails
 // one of its assertions, on trees that no honest git makes.
-func mergeFault(err error) error {
-	f := faultOf(err)
-	if f == faultUnknown && (exitOf(err) > 1 || strings.Contains(stderrOf(err), "Assertion")) {
+func (m *mirror) mergeFault(err error) error {
+	if err = m.src.onDisk(err); checks.CauseOf(err) != "" {
+		return err
+	}
+	if f := faultOf(err); f == faultUnknown && (exitOf(err) > 1 || strings.Contains(stderrOf(err), "Assertion")) {
 		return checks.Errorf(checks.KindRefused, err, "Git could not merge the branch into its base. A folder in one of them is malformed: look at it with git fsck.")
 	}
-	return diskFault(err)
+	return err
 }
 
 // treeOf is the tree of a commit. Something else, that a tag may point at, is

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/dudesons/loktar/checks"
 )
@@ -46,7 +45,7 @@ func (s *Source) DotGit(ctx context.Context, l *Lease, run checks.Run, objects s
 	defer done()
 	d, err = m.dotGit(ctx, l, run, objects)
 	if err != nil {
-		return d, fmt.Errorf("make .git of run %s: %w", run.ID, forgotten(ctx, err))
+		return d, fmt.Errorf("make .git of run %s: %w", run.ID, s.onDisk(forgotten(ctx, err)))
 	}
 	return d, nil
 }
@@ -72,7 +71,7 @@ func (m *mirror) dotGit(ctx context.Context, l *Lease, run checks.Run, objects s
 	}
 	dir, err := os.MkdirTemp(filepath.Dir(l.Dir), "git-")
 	if err != nil {
-		return d, diskErr(fmt.Errorf("make folder: %w", err))
+		return d, fmt.Errorf("make folder: %w", err)
 	}
 	l.alsoRemove(dir)
 	d = DotGit{Dir: dir, Objects: filepath.Join(m.dir, "objects")}
@@ -85,7 +84,7 @@ func (m *mirror) dotGit(ctx context.Context, l *Lease, run checks.Run, objects s
 	git := filepath.Join(dir, ".git")
 	for _, sub := range []string{"", "objects", "objects/info", "objects/pack", "refs", "refs/heads", "refs/tags"} {
 		if err := os.Mkdir(filepath.Join(git, sub), 0o755); err != nil {
-			return d, diskErr(err)
+			return d, err
 		}
 	}
 	head := run.HeadSHA
@@ -112,7 +111,7 @@ func (m *mirror) dotGit(ctx context.Context, l *Lease, run checks.Run, objects s
 	}
 	for name, body := range list {
 		if err := os.WriteFile(filepath.Join(git, name), body, 0o644); err != nil {
-			return d, diskErr(err)
+			return d, err
 		}
 	}
 	// What git knows of the files already saves it from reading them all. Who
@@ -125,14 +124,6 @@ func (m *mirror) dotGit(ctx context.Context, l *Lease, run checks.Run, objects s
 
 func noCommit(repo checks.Repo) error {
 	return checks.Errorf(checks.KindNotFound, nil, "The server no longer has the commits to test of %s.", repo.FullName())
-}
-
-// diskErr is diskFault for an error of the system.
-func diskErr(err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EROFS) {
-		return checks.Causef(checks.CauseDiskFull, err, "The disk of the server is full or cannot be written. Its operator has to make room.")
-	}
-	return err
 }
 
 // commitMerge makes the commit of a tested merge in the folder git alone, so

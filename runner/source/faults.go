@@ -6,8 +6,10 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/runner/disk"
 )
 
 // fault is what git's own words say went wrong.
@@ -69,12 +71,30 @@ func broken(err error) bool {
 	return errors.Is(err, errBroken) || faultOf(err) == faultCorrupt
 }
 
-// diskFault tells of a full disk as such.
+// diskFault tells of a full disk as such, be it by git's words or by an error
+// of the system.
 func diskFault(err error) error {
-	if faultOf(err) == faultDisk {
-		return checks.Causef(checks.CauseDiskFull, err, "The disk of the server is full or cannot be written. Its operator has to make room.")
+	if faultOf(err) == faultDisk || disk.IsFull(err) || errors.Is(err, syscall.EROFS) {
+		return noDisk(err)
 	}
 	return err
+}
+
+func noDisk(err error) error {
+	return checks.Causef(checks.CauseDiskFull, err, "The disk of the server is full or cannot be written. Its operator has to make room.")
+}
+
+// onDisk is diskFault for all that writes to the source's folder. Git does not
+// always say why it could not write: what nobody can explain is laid to the
+// disk while that is full.
+func (s *Source) onDisk(err error) error {
+	if err == nil || checks.KindOf(err) != checks.KindInternal || checks.CauseOf(err) != "" {
+		return err
+	}
+	if exitOf(err) > 0 && faultOf(err) == faultUnknown && disk.Full(s.opts.Dir) {
+		return noDisk(err)
+	}
+	return diskFault(err)
 }
 
 // fetchFault gives the error of a fetch of repo its kind and its sentence.

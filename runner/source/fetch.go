@@ -51,6 +51,7 @@ func (s *Source) Fetch(ctx context.Context, installation int64, repo checks.Repo
 // fetch carries w out and returns the tip of w.branch, or w.fallback when the
 // branch is gone. A broken mirror is made anew once. The caller uses m.
 func (s *Source) fetch(ctx context.Context, m *mirror, w want) (tip string, err error) {
+	defer func() { err = s.onDisk(err) }()
 	for _, sha := range w.shas {
 		if !isObjectName(sha) {
 			return "", fmt.Errorf("fetch: %q is not a commit id", sha)

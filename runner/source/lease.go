@@ -303,7 +303,7 @@ func (w *worktrees) fill(ctx context.Context, m *mirror, repo checks.Repo, f, fr
 		return err
 	}
 	defer done()
-	return forgotten(ctx, w.fillFrom(ctx, m, repo, f, from))
+	return forgotten(ctx, w.src.onDisk(w.fillFrom(ctx, m, repo, f, from)))
 }
 
 func (w *worktrees) fillFrom(ctx context.Context, m *mirror, repo checks.Repo, f, from *folder) error {
@@ -337,7 +337,7 @@ func (w *worktrees) fillFrom(ctx context.Context, m *mirror, repo checks.Repo, f
 	if ok, err := w.src.Has(ctx, repo, f.key.tree); err == nil && !ok {
 		return gone
 	}
-	err = checkoutFault(err)
+	err = w.src.onDisk(checkoutFault(err))
 	if checks.KindOf(err) == checks.KindInternal && broken(err) {
 		return errors.Join(gone, m.replace(ctx))
 	}

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/dudesons/loktar/runner/disk"
 )
 
 // trash removes folders in the background: they are renamed away at once and
@@ -41,11 +43,18 @@ func openTrash(dir string) (*trash, error) {
 	return t, nil
 }
 
-// discard takes path away at once; a path that is not there is fine.
+// discard takes path away at once; a path that is not there is fine. On a disk
+// too full for another name it waits until path is deleted.
 func (t *trash) discard(path string) error {
 	to := filepath.Join(t.dir, strconv.FormatUint(t.next.Add(1), 36))
 	if err := os.Rename(path, to); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if disk.IsFull(err) {
+			err = os.RemoveAll(path)
+		}
+		if err == nil {
 			return nil
 		}
 		return fmt.Errorf("discard folder: %w", err)
