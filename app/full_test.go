@@ -2,19 +2,25 @@ package app_test
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/dudesons/loktar/app"
 	"github.com/dudesons/loktar/app/minihub"
 	"github.com/dudesons/loktar/app/minihub/minihubtest"
 	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/runner/disk"
 	"github.com/dudesons/loktar/runner/docker/dockertest"
 )
 
@@ -28,11 +34,14 @@ func TestAFullDiskUnderTheServer(t *testing.T) {
 		return
 	}
 	dockertest.Engine(t)
-	for name, fill := range map[string]func(testing.TB, string) func(){"bytes": dockertest.Fill, "inodes": dockertest.FillInodes} {
+	for name, fill := range map[string]func(testing.TB, string) func(){
+		"bytes": dockertest.Fill, "inodes": dockertest.FillInodes,
+		// There is enough to plan, and too little to run.
+		"nearly": func(t testing.TB, dir string) func() { return fillBut(t, dir, disk.LittleBytes/2) },
+	} {
 		t.Run(name, func(t *testing.T) {
 			w := newFullWorld(t)
-			first := w.open("first")
-			w.ends("a disk with room", first)
+			w.ends("a disk with room", w.open("first"))
 
 			running := w.open("running")
 			w.hub.Await("a job to run", func(v *minihub.View) bool {
@@ -42,14 +51,21 @@ func TestAFullDiskUnderTheServer(t *testing.T) {
 			free := fill(t, w.data)
 			w.readiness(http.StatusServiceUnavailable, "free some space where data_dir is", "jobs wait")
 			later := w.open("later")
-			w.waits(running)
+			w.waits(running, true)
+			if name == "nearly" {
+				w.waits(later, false)
+			}
 
 			// The server dies there, and another begins there.
 			w.child.kill()
 			w.start()
 			w.readiness(http.StatusServiceUnavailable, "free some space where data_dir is", "jobs wait")
 			after := w.open("after")
-			w.waits(running)
+			w.waits(running, true)
+			if name == "nearly" {
+				w.waits(later, false)
+				w.waits(after, false)
+			}
 			w.accepted()
 			free()
 			for what, head := range map[string]string{"what ran": running, "what came": later, "what came to the second": after} {
@@ -59,9 +75,89 @@ func TestAFullDiskUnderTheServer(t *testing.T) {
 			w.ends("a disk that has room again", w.open("last"))
 			w.child.end()
 			wantNoneLeft(t, w.data)
-			w.told()
+			w.told(2)
 		})
 	}
+}
+
+// fillBut is dockertest.Fill that leaves so many bytes.
+func fillBut(t testing.TB, dir string, left int) (free func()) {
+	name := filepath.Join(dir, ".left")
+	if err := os.WriteFile(name, make([]byte, left), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	free = dockertest.Fill(t, dir)
+	if err := os.Remove(name); err != nil {
+		t.Fatal(err)
+	}
+	return free
+}
+
+// TestWhatAFullDiskRefusedComesLater takes away also the room that the store set
+// aside: a delivery that cannot be kept fails at GitHub, and is asked for again
+// once it can be kept, by the same server.
+func TestWhatAFullDiskRefusedComesLater(t *testing.T) {
+	dockertest.Engine(t)
+	w := newFullWorld(t)
+	w.ends("a disk with room", w.open("first"))
+	free := w.fillStore()
+	var heads []string
+	for refused := false; !refused; {
+		if len(heads) == 50 {
+			t.Fatal("the store takes all")
+		}
+		heads = append(heads, w.open(fmt.Sprint("topic-", len(heads)), "nothing"))
+		w.hub.Await("the deliveries", func(v *minihub.View) bool {
+			for _, d := range v.Deliveries() {
+				if !d.Done {
+					return false
+				}
+				refused = refused || d.Event == "pull_request" && d.StatusCode == http.StatusServiceUnavailable
+			}
+			return true
+		})
+	}
+	t.Logf("%d pull requests until one was refused", len(heads))
+	w.readiness(http.StatusServiceUnavailable, "Loktar cannot save anything", "asked for again later")
+	free()
+	for i, head := range heads {
+		w.ends(fmt.Sprint("pull request ", i), head, "nothing")
+	}
+	w.readiness(http.StatusOK, "ready")
+	w.child.end()
+	wantNoneLeft(t, w.data)
+	w.told(1)
+}
+
+// fillStore fills the disk, and leaves the store next to nothing.
+func (w *fullWorld) fillStore() (free func()) {
+	w.t.Helper()
+	stop := func(s syscall.Signal) {
+		if err := w.child.cmd.Process.Signal(s); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	stop(syscall.SIGSTOP)
+	defer stop(syscall.SIGCONT)
+	f, err := os.OpenFile(filepath.Join(w.data, "loktar.db"), os.O_RDWR, 0)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer f.Close()
+	used := int64(0)
+	page := int64(os.Getpagesize())
+	for i := range int64(2) { // the two meta pages of bbolt, which tell how many are used
+		var pages [8]byte
+		if _, err := f.ReadAt(pages[:], i*page+56); err != nil {
+			w.t.Fatal(err)
+		}
+		used = max(used, int64(binary.NativeEndian.Uint64(pages[:]))*page)
+	}
+	used += 8 * page // a transaction may be under way
+	if err := unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, used, 1<<30); err != nil {
+		w.t.Fatal(err)
+	}
+	return dockertest.Fill(w.t, w.data)
 }
 
 // fullWorld is a hub and a server whose data_dir is on a small disk.
@@ -71,9 +167,8 @@ type fullWorld struct {
 }
 
 func newFullWorld(t *testing.T) *fullWorld {
-	disk := dockertest.Disk(t, 192<<20)
 	dir := t.TempDir()
-	w := &fullWorld{&jobsWorld{t: t, hub: minihubtest.Start(t), data: filepath.Join(disk, "data"), config: filepath.Join(dir, "loktar.yml")}, filepath.Join(dir, "log")}
+	w := &fullWorld{&jobsWorld{t: t, hub: minihubtest.Start(t), data: filepath.Join(dockertest.Disk(t, 192<<20, "-N", "4096"), "data"), config: filepath.Join(dir, "loktar.yml")}, filepath.Join(dir, "log")}
 	text := fmt.Sprintf("listen: 127.0.0.1:0\ndata_dir: %s\ngithub: {url: %q, app_id: %d, private_key_file: %s, webhook_secret: secret, writes_per_minute: 10000, writes_per_hour: 100000}\n"+
 		"runner: {slots: 2, image: %q}\ngit: {min_free: 0}\n", w.data, w.hub.URL(), w.hub.App().ID(), w.hub.KeyFile(), dockertest.Image(t))
 	if err := os.WriteFile(w.config, []byte(text), 0o600); err != nil {
@@ -102,14 +197,17 @@ func newFullWorld(t *testing.T) *fullWorld {
 var fullNames = []string{"lib", "kept", "nothing", "red", "slow"}
 
 func (w *fullWorld) start() {
-	w.child = startChild(w.t, "TestAFullDiskUnderTheServer", w.config)
+	w.child = startChild(w.t, "TestAFullDiskUnderTheServer", w.config) // which serves for all
 	w.hub.App().SetWebhook(w.child.url+"/webhook", "secret")
 }
 
-// open opens a pull request that has all packages tested.
-func (w *fullWorld) open(branch string) (head string) {
+// open opens a pull request that changes packages; all where none is named.
+func (w *fullWorld) open(branch string, names ...string) (head string) {
 	files := map[string]string{}
-	for _, name := range fullNames {
+	if len(names) == 0 {
+		names = fullNames
+	}
+	for _, name := range names {
 		files[name+"/change"] = branch
 	}
 	head = w.hub.Commit(w.repo, minihub.Commit{Branch: branch, From: "main", Files: files})
@@ -117,13 +215,15 @@ func (w *fullWorld) open(branch string) (head string) {
 	return head
 }
 
-// waits waits until all checks of a pull request say that they wait for room.
-func (w *fullWorld) waits(head string) {
+// waits waits until each check of a pull request says that it waits for room,
+// or, where some may, has its end.
+func (w *fullWorld) waits(head string, some bool) {
 	w.t.Helper()
 	w.hub.Await("the jobs to wait for room", func(v *minihub.View) bool {
 		for _, name := range fullNames {
 			c, ok := v.CheckRun("acme/pets", head, name)
-			if !ok || c.Status != "queued" || c.Title != "Waiting for room on the server's disk" {
+			waits := ok && c.Status == "queued" && c.Title == "Waiting for room on the server's disk"
+			if !waits && (!some || c.Status != "completed") {
 				return false
 			}
 		}
@@ -149,9 +249,13 @@ func (w *fullWorld) accepted() {
 
 // ends waits for the end of a pull request's checks, which is to be that of
 // their code.
-func (w *fullWorld) ends(what, head string) {
+func (w *fullWorld) ends(what, head string, names ...string) {
 	w.t.Helper()
-	names := append([]string{checks.AggregateName}, fullNames...)
+	if len(names) == 0 {
+		names = fullNames
+	}
+	red := slices.Contains(names, "red")
+	names = append([]string{checks.AggregateName}, names...)
 	w.hub.Await("the end of "+what, func(v *minihub.View) bool {
 		for _, name := range names {
 			if c, ok := v.CheckRun("acme/pets", head, name); !ok || c.Status != "completed" {
@@ -166,7 +270,7 @@ func (w *fullWorld) ends(what, head string) {
 	}
 	for _, c := range all {
 		want := "success"
-		if c.Name == "red" || c.Name == checks.AggregateName {
+		if c.Name == "red" || red && c.Name == checks.AggregateName {
 			want = "failure"
 		}
 		if c.Conclusion != want {
@@ -199,19 +303,39 @@ func (w *fullWorld) readiness(status int, words ...string) {
 	}
 }
 
-// told holds what the servers logged: the operator is told of the disk, and
-// not again and again.
-func (w *fullWorld) told() {
+// told holds what the servers logged: the operator is told of the disk once by
+// each, and nothing again and again.
+func (w *fullWorld) told(servers int) {
 	text, err := os.ReadFile(w.log)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	count := map[string]int{}
+	told, said := map[string]int{}, map[string]int{}
 	for line := range strings.Lines(string(text)) {
-		var l struct{ Level, Message, Error string }
-		if json.Unmarshal([]byte(line), &l) == nil && (l.Level == "warn" || l.Level == "error") {
-			count[l.Message]++
-			w.t.Log(strings.TrimSpace(line))
+		var l struct {
+			Pid                                      int
+			Level, Message, Error, Package, Delivery string
 		}
+		if err := json.Unmarshal([]byte(line), &l); err != nil {
+			w.t.Fatalf("%v: %s", err, line)
+		}
+		if l.Level == "debug" {
+			continue
+		}
+		if strings.HasPrefix(l.Message, "the disk of data_dir") && !strings.Contains(line, w.data) {
+			w.t.Errorf("the place is not named: %s", line)
+		}
+		told[l.Message]++
+		if text := fmt.Sprint(l); l.Error != "" && !strings.HasPrefix(l.Message, "The delivery could not be saved") {
+			if said[text]++; said[text] > 1 {
+				w.t.Errorf("told again: %s", line)
+			}
+		}
+	}
+	if n := told["the disk of data_dir is full; free some space there: jobs wait until there is room again"]; n != servers {
+		w.t.Errorf("%d servers told %d times of the disk", servers, n)
+	}
+	if n := told["the disk of data_dir has room again"]; n != 1 {
+		w.t.Errorf("one server told %d times of room", n)
 	}
 }

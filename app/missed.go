@@ -94,8 +94,10 @@ func (m *missed) run(ctx context.Context) {
 
 func (m *missed) look(ctx context.Context) error {
 	began := time.Now()
-	// What GitHub would deliver again could not be kept either.
+	// What GitHub would deliver again could not be kept either. That it was
+	// asked for in vain meanwhile says nothing about it.
 	if err := m.store.Writable(ctx); err != nil {
+		clear(m.asked)
 		return err
 	}
 	seen, err := m.store.Seen()

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"syscall"
@@ -38,13 +39,23 @@ func (p *provider) provide(used int64) {
 	}
 }
 
-// Writable is nil unless the last write failed and another one would now. The
-// error says what to do, in words for anyone.
+// tried is the size of what is written to find out whether anything can be. A
+// small write may find a place in the file where an event does not.
+const tried = 64 << 10
+
+// Writable is nil unless a write failed and others still would. The error says
+// what to do, in words for anyone.
 func (s *Store) Writable(ctx context.Context) error {
 	if !s.writer.failing.Load() {
 		return nil
 	}
-	return s.writer.do(ctx, func(*bolt.Tx) error { return nil })
+	err := s.writer.do(ctx, func(tx *bolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyTrial, make([]byte, tried)) })
+	if err != nil {
+		return fmt.Errorf("try to write: %w", err)
+	}
+	s.writer.failing.Store(false)
+	// Its place is free for what comes next.
+	return s.writer.do(ctx, func(tx *bolt.Tx) error { return tx.Bucket(bucketMeta).Delete(keyTrial) })
 }
 
 // diskError gives an error of a write its words.

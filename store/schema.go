@@ -13,7 +13,7 @@ import (
 // The buckets. Numbers in keys are big-endian, so that the order
 // of the keys is the order of the numbers. Records are JSON.
 var (
-	bucketMeta = []byte("meta") // schema, instance
+	bucketMeta = []byte("meta") // schema, instance, trial
 
 	bucketInbox      = []byte("inbox")      // sequence -> event, not yet planned
 	bucketDeliveries = []byte("deliveries") // GUID -> delivery
@@ -62,6 +62,7 @@ var (
 var (
 	keySchema   = []byte("schema")
 	keyInstance = []byte("instance")
+	keyTrial    = []byte("trial")
 )
 
 // migrations bring a file from schema i to schema i+1. A new file is schema 0.

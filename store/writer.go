@@ -29,7 +29,7 @@ type writer struct {
 	db   *bolt.DB
 	tidy func(tx *bolt.Tx, n int) error // runs at the end of each transaction of n requests
 	room provider
-	// failing: the last transaction could not be written.
+	// failing: a transaction could not be written, see Writable.
 	failing atomic.Bool
 
 	wake chan struct{} // holds one token when queue or closed changed
@@ -147,7 +147,8 @@ func (w *writer) commit(batch []*request) {
 			batch = slices.Delete(batch, bad, bad+1)
 			continue
 		}
-		if w.failing.Store(err != nil); err != nil {
+		if err != nil {
+			w.failing.Store(true)
 			err = diskError(err)
 		}
 		for _, r := range batch {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -12,9 +13,9 @@ import (
 )
 
 // Disk mounts a small disk of its own, with an ext4 file system of that many
-// bytes, and returns where. It is gone with the test, which is skipped where
-// that cannot be had.
-func Disk(t testing.TB, size int64) string {
+// bytes, and returns where; how has more words for mkfs. It is gone with the
+// test, which is skipped where that cannot be had.
+func Disk(t testing.TB, size int64, how ...string) string {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("to mount a disk takes root")
@@ -26,7 +27,7 @@ func Disk(t testing.TB, size int64) string {
 	}
 	for _, args := range [][]string{
 		{"truncate", "-s", strconv.FormatInt(size, 10), file},
-		{"mkfs.ext4", "-q", "-F", "-m", "5", file},
+		slices.Concat([]string{"mkfs.ext4", "-q", "-F", "-m", "5"}, how, []string{file}),
 		{"mount", "-o", "loop", file, at},
 	} {
 		if out, err := exec.CommandContext(t.Context(), args[0], args[1:]...).CombinedOutput(); err != nil {
