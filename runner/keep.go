@@ -28,6 +28,7 @@ type KeptFile struct {
 
 // keeping takes what a test leaves.
 type keeping struct {
+	read    *reading
 	kept    []checks.Artifact
 	refusal string // why not all is there: a fault of ours
 	told    string // likewise, the job's own doing
@@ -35,7 +36,7 @@ type keeping struct {
 
 // keep has t hand over what the package's `artifacts` and `reports` name.
 func (r *Runner) keep(run checks.Run, job checks.Job, t *Task, log *Log, read *reading) *keeping {
-	k := &keeping{}
+	k := &keeping{read: read}
 	p := job.Package
 	if r.o.Keep == nil || len(p.Artifacts)+len(p.Reports) == 0 || len(t.Steps) == 0 {
 		return k
@@ -85,15 +86,26 @@ func (r *Runner) keep(run checks.Run, job checks.Job, t *Task, log *Log, read *r
 type taken struct {
 	Kept    []checks.Artifact `json:"kept,omitempty"`
 	Refusal string            `json:"refusal,omitempty"`
+	Told    string            `json:"told,omitempty"`
+	// Reports are what annotate.Collector knows of them.
+	Reports json.RawMessage `json:"reports"`
 }
 
-func (k *keeping) save() ([]byte, error) { return json.Marshal(taken{k.kept, k.refusal}) }
+func (k *keeping) save() ([]byte, error) {
+	reports, err := k.read.c.Save()
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(taken{k.kept, k.refusal, k.told, reports})
+}
 
 func (k *keeping) load(saved []byte) error {
 	var t taken
-	err := json.Unmarshal(saved, &t)
-	k.kept, k.refusal = t.Kept, t.Refusal
-	return err
+	if err := json.Unmarshal(saved, &t); err != nil {
+		return err
+	}
+	k.kept, k.refusal, k.told = t.Kept, t.Refusal, t.Told
+	return k.read.c.Load(t.Reports)
 }
 
 // noted is r with what was kept.

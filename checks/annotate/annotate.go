@@ -78,24 +78,18 @@ type Collector struct {
 	levels   map[string][]checks.Annotation
 	left     int
 	seen     map[uint64]bool // remarks
-	spots    map[spot]bool   // lines that reports told of
+	spots    map[uint64]bool // lines that reports told of
 	unplaced map[string][]string
 	more     int
 
 	log logged
 }
 
-// spot is a line of a file.
-type spot struct {
-	path string
-	line int
-}
-
 // New makes a Collector.
 func New(o Options) *Collector {
 	return &Collector{
 		places: newPlaces(o), texts: texts{o.Mask}, budget: maxReports,
-		known: map[uint64]int{}, seen: map[uint64]bool{}, spots: map[spot]bool{},
+		known: map[uint64]int{}, seen: map[uint64]bool{}, spots: map[uint64]bool{},
 		levels: map[string][]checks.Annotation{}, unplaced: map[string][]string{},
 	}
 }
@@ -237,7 +231,7 @@ func (c *Collector) remark(a checks.Annotation) {
 		a.EndColumn = min(max(a.EndColumn, a.StartColumn), maxLine)
 	}
 	key := hash(a.Path, fmt.Sprint(a.StartLine), a.Message)
-	at := spot{a.Path, a.StartLine}
+	at := hash(a.Path, fmt.Sprint(a.StartLine))
 	if c.seen[key] || c.report == 0 && c.spots[at] {
 		return
 	}

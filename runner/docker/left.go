@@ -25,7 +25,7 @@ const recordFile = "job.json"
 // recordForm changes with what a process has to know to take up a job.
 var recordForm = func() string {
 	sum := sha256.Sum256([]byte(script))
-	return "2-" + hex.EncodeToString(sum[:8])
+	return "3-" + hex.EncodeToString(sum[:8])
 }()
 
 // jobRecord is what the next process has to know of a job to take it up.

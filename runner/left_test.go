@@ -1,0 +1,122 @@
+package runner_test
+
+import (
+	"context"
+	"io"
+	"os"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/runner"
+)
+
+// survivor is a dummy with what an earlier process left of one job.
+type survivor struct {
+	dummy
+	left      *runner.Left
+	env       map[string]string
+	envErr    error
+	resume    func(ctx context.Context, t runner.Task, out runner.Output) (runner.Exit, error)
+	abandoned []checks.JobID
+}
+
+func (s *survivor) Left(id checks.JobID, attempt int) (runner.Left, bool) {
+	if s.left == nil || s.left.Job != id || s.left.Attempt != attempt {
+		return runner.Left{}, false
+	}
+	return *s.left, true
+}
+
+func (s *survivor) Env(_ context.Context, _ checks.JobID, names []string) (map[string]string, error) {
+	held := map[string]string{}
+	for _, name := range names {
+		if value, ok := s.env[name]; ok {
+			held[name] = value
+		}
+	}
+	return held, s.envErr
+}
+
+func (s *survivor) Resume(ctx context.Context, t runner.Task, out runner.Output) (runner.Exit, error) {
+	s.left = nil
+	return s.resume(ctx, t, out)
+}
+
+func (s *survivor) Abandon(id checks.JobID) {
+	if s.left != nil {
+		s.left, s.abandoned = nil, append(s.abandoned, id)
+	}
+}
+
+// next is the Runner of the process after the one of f, on what that left.
+func (f *fixture) next(s *survivor, o runner.Options) *runner.Runner {
+	o.Sandbox, o.Workspaces, o.LogDir, o.Slots = s, f.lender, f.logs, 1
+	o.Again = func(runner.Left) (runner.Workspace, error) {
+		return f.lender.Lease(context.Background(), checks.Run{}, checks.Job{})
+	}
+	return runner.New(o)
+}
+
+// TestResumedFindings has the process die once all was taken of a red job: the
+// next one finds what an undisturbed one does.
+func TestResumedFindings(t *testing.T) {
+	left := t.TempDir()
+	writeIn(t, left, "junit.xml", `<testsuite><testcase classname="s" name="no"><failure message="it is wrong">    at a (pkg/a.js:7:1)</failure></testcase><testcase name="yes" time="3"/></testsuite>`)
+	writeIn(t, left, "other.xml", "<html>")
+	writeIn(t, left, "name of hunter22hunter22.xml", "<html>")
+	f := setUp(t, 1)
+	writeIn(t, f.lender.dir, "pkg/a.js", "x")
+	options := runner.Options{
+		Secrets: func(context.Context, checks.Run, checks.Job) (map[string]string, error) {
+			return map[string]string{"PASSWORD": "hunter22hunter22"}, nil
+		},
+		Keep: func(context.Context, runner.KeptFile) (string, error) { return "sum", nil },
+	}
+	prints := func(out runner.Output) {
+		out.Step("make ci")
+		_, _ = io.WriteString(out, "a.js:7: error: the log says so too\na.js:9: error: only the log says so\n")
+	}
+	var saved []byte
+	first := &survivor{}
+	first.do = func(ctx context.Context, task runner.Task, out runner.Output) (runner.Exit, error) {
+		prints(out)
+		if _, _, err := runner.CollectFrom(ctx, openFolder(t, left), task.Artifacts); err != nil {
+			return runner.Exit{}, err
+		}
+		var err error
+		saved, err = task.Save()
+		return runner.Exit{Code: 2}, err
+	}
+	second := &survivor{
+		left: &runner.Left{Job: checks.JobID{Run: "run1", Package: "p"}, Attempt: 1, Tree: f.lender.dir},
+		env:  map[string]string{"PASSWORD": "hunter22hunter22"},
+		resume: func(_ context.Context, task runner.Task, out runner.Output) (runner.Exit, error) {
+			prints(out)
+			return runner.Exit{Code: 2}, task.Load(saved)
+		},
+	}
+	own := run()
+	own.PullRequest = nil
+	j := job()
+	j.Package.Reports, j.Package.Secrets = []string{"*.xml"}, []string{"PASSWORD"}
+	want, err := f.next(first, options).Run(t.Context(), own, j)
+	if err != nil || want.Findings == nil || len(want.Findings.Annotations) != 2 || want.Findings.Tests.Total() != 2 || len(want.Findings.Notes) != 1 {
+		t.Fatalf("undisturbed: %+v, %v", want.Findings, err)
+	}
+	if err := os.Remove(f.logs + "/run1/p.log"); err != nil {
+		t.Fatal(err)
+	}
+	got, err := f.next(second, options).Run(t.Context(), own, j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(checks.Step{}, "Took"), cmpopts.IgnoreFields(checks.SeenTests{}, "Green")); diff != "" {
+		t.Error(diff)
+	}
+	if seen := got.Findings.Seen; !seen.Green("yes") || seen.Green("s.no") {
+		t.Error("what was green is not known any more")
+	}
+}
