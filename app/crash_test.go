@@ -32,8 +32,9 @@ const (
 )
 
 // TestJobsSurviveDeath kills a busy server at each of docker.Steps and at
-// random moments. Whatever comes of it, every check ends green, every attempt's
-// log holds each line of the job once and in its place, and nothing is left.
+// random moments. Whatever comes of it, every check ends green and has what its
+// reports tell, every attempt's log holds each line of the job once and in its
+// place, and nothing is left.
 func TestJobsSurviveDeath(t *testing.T) {
 	if file := os.Getenv(envCrash); file != "" {
 		crashingServer(t, file, func(*app.Server, func(string)) {})
@@ -87,6 +88,7 @@ var crashPackages = []string{
 	`{"pkg_name": "offline", "network": false}`,
 	`{"pkg_name": "kept", "artifacts": ["out/*"]}`,
 	`{"pkg_name": "offline-kept", "network": false, "artifacts": ["out/*"], "reports": ["out/1"]}`,
+	`{"pkg_name": "reported", "reports": ["out/*.xml"]}`,
 	`{"pkg_name": "git", "git": true}`,
 	`{"pkg_name": "declared", "sandbox": "declared"}`,
 	`{"pkg_name": "secret", "secrets": ["TOKEN"]}`,
@@ -108,6 +110,7 @@ while [ $i -lt 40 ]; do
 	i=$((i + 1))
 	echo $i >out/$((i / 20))
 done
+echo '<testsuite><testcase name="one"/><testcase name="two"><skipped/></testcase></testsuite>' >out/junit.xml
 [ ! -d /var/kept ] || echo $i >>/var/kept/file
 `
 )
@@ -192,6 +195,9 @@ func (w *jobsWorld) green() {
 	for _, c := range all {
 		if c.Conclusion != "success" {
 			w.t.Errorf("run %d: %s is %s: %s\n%s", w.runs, c.Name, c.Conclusion, c.Title, c.Summary)
+		}
+		if c.Name == "reported" && !strings.Contains(c.Summary+c.Text, "**Tests:** 1 passed, 1 skipped") {
+			w.t.Errorf("run %d: what its reports tell is lost:\n%s\n%s", w.runs, c.Summary, c.Text)
 		}
 	}
 }
