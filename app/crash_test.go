@@ -79,6 +79,9 @@ func TestJobsSurviveDeath(t *testing.T) {
 	lines, attempts := w.logs()
 	w.child.end()
 	wantNoneLeft(t, w.data)
+	if views, err := os.ReadDir(filepath.Join(w.data, "caches", "views")); err != nil || len(views) > 0 {
+		t.Errorf("leases of caches that nobody ended: %v, %v", views, err)
+	}
 	t.Logf("%d deaths in %d runs, %d attempts of %d jobs, %d lines", len(docker.Steps)+deaths, w.runs, attempts, w.runs*len(crashPackages), lines)
 }
 

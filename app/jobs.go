@@ -202,7 +202,7 @@ func (j *jobs) Run(ctx context.Context, run checks.Run, job checks.Job) (checks.
 	}
 	switch {
 	case j.Left(job):
-		defer j.Abandon(job)
+		defer j.Abandon(ctx, job)
 		if !j.await(ctx) {
 			return checks.Result{Outcome: checks.OutcomeCancelled}, nil
 		}

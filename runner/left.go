@@ -32,9 +32,11 @@ type Resumer interface {
 	// of ctx are those of Run.
 	Resume(ctx context.Context, t Task, out Output) (Exit, error)
 
-	// Abandon gives up what is left of a job. It is removed before the next
-	// job starts.
-	Abandon(id checks.JobID)
+	// Abandon gives up what is left of a job, and removes it, whether or not ctx
+	// has ended; what cannot be removed now is before the next job starts. gone
+	// is called, by then, once nothing shows the job's caches any more. It is not
+	// called where nothing was left.
+	Abandon(ctx context.Context, id checks.JobID, gone func())
 }
 
 // Left is what an earlier process left of an attempt of a job.
@@ -64,11 +66,17 @@ func (r *Runner) left(job checks.Job) (Left, bool) {
 	return Left{}, false
 }
 
-// Abandon gives up what Left told of.
-func (r *Runner) Abandon(job checks.Job) {
-	if s, ok := r.o.Sandbox.(Resumer); ok {
-		s.Abandon(job.ID())
+// Abandon gives up what Left told of, with the leases of its caches.
+func (r *Runner) Abandon(ctx context.Context, job checks.Job) {
+	left, ok := r.left(job)
+	if !ok {
+		return
 	}
+	r.o.Sandbox.(Resumer).Abandon(ctx, job.ID(), func() {
+		for _, v := range left.Caches {
+			r.o.Caches.Release(v)
+		}
+	})
 }
 
 // leftSecrets are those that what is left of a job was given, and keeps them out

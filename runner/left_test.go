@@ -2,6 +2,7 @@ package runner_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"testing"
@@ -16,11 +17,10 @@ import (
 // survivor is a dummy with what an earlier process left of one job.
 type survivor struct {
 	dummy
-	left      *runner.Left
-	env       map[string]string
-	envErr    error
-	resume    func(ctx context.Context, t runner.Task, out runner.Output) (runner.Exit, error)
-	abandoned []checks.JobID
+	left   *runner.Left
+	env    map[string]string
+	envErr error
+	resume func(ctx context.Context, t runner.Task, out runner.Output) (runner.Exit, error)
 }
 
 func (s *survivor) Left(id checks.JobID, attempt int) (runner.Left, bool) {
@@ -45,16 +45,20 @@ func (s *survivor) Resume(ctx context.Context, t runner.Task, out runner.Output)
 	return s.resume(ctx, t, out)
 }
 
-func (s *survivor) Abandon(id checks.JobID) {
+func (s *survivor) Abandon(_ context.Context, _ checks.JobID, gone func()) {
 	if s.left != nil {
-		s.left, s.abandoned = nil, append(s.abandoned, id)
+		s.left = nil
+		gone()
 	}
 }
 
 // next is the Runner of the process after the one of f, on what that left.
 func (f *fixture) next(s *survivor, o runner.Options) *runner.Runner {
 	o.Sandbox, o.Workspaces, o.LogDir, o.Slots = s, f.lender, f.logs, 1
-	o.Again = func(runner.Left) (runner.Workspace, error) {
+	o.Again = func(left runner.Left) (runner.Workspace, error) {
+		if left.Tree != f.lender.dir {
+			return runner.Workspace{}, checks.Errorf(checks.KindLost, nil, "The files are gone.")
+		}
 		return f.lender.Lease(context.Background(), checks.Run{}, checks.Job{})
 	}
 	return runner.New(o)
@@ -119,4 +123,69 @@ func TestResumedFindings(t *testing.T) {
 	if seen := got.Findings.Seen; !seen.Green("yes") || seen.Green("s.no") {
 		t.Error("what was green is not known any more")
 	}
+}
+
+// leases are Caches that count how leases end.
+type leases struct{ saved, released []string }
+
+func (l *leases) Lease(context.Context, runner.CacheWant) (runner.CacheView, error) {
+	return runner.CacheView{}, errors.New("no lease is due")
+}
+
+func (l *leases) Save(_ context.Context, v runner.CacheView) (string, error) {
+	l.saved = append(l.saved, v.ID)
+	return "saved", nil
+}
+
+func (l *leases) Release(v runner.CacheView) { l.released = append(l.released, v.ID) }
+
+// TestLeasesOfWhatIsLeftEnd: whatever becomes of what an earlier process left,
+// the leases that it had end, once.
+func TestLeasesOfWhatIsLeftEnd(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(s *survivor, j *checks.Job)
+		ctx    func(context.Context) context.Context
+		saved  bool
+	}{
+		"it passes": {saved: true},
+		"it fails":  {change: func(s *survivor, _ *checks.Job) { s.resume = ends(runner.Exit{Code: 1}, nil) }},
+		"it is lost": {change: func(s *survivor, _ *checks.Job) {
+			s.resume = ends(runner.Exit{}, checks.Errorf(checks.KindLost, nil, "Gone."))
+		}},
+		"its files are gone":  {change: func(s *survivor, _ *checks.Job) { s.left.Tree = "/gone" }},
+		"its secrets are":     {change: func(s *survivor, _ *checks.Job) { s.envErr = checks.Errorf(checks.KindLost, nil, "Gone.") }},
+		"it cannot be run":    {change: func(_ *survivor, j *checks.Job) { j.Package.Dir = "none" }},
+		"there is no test":    {change: func(_ *survivor, j *checks.Job) { j.Package.TestType = checks.TestNone }},
+		"nobody waits for it": {ctx: func(ctx context.Context) context.Context { ctx, stop := context.WithCancel(ctx); stop(); return ctx }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, held := setUp(t, 1), &leases{}
+			views := []runner.CacheView{{ID: "one"}, {ID: "two"}}
+			s := &survivor{left: &runner.Left{Job: checks.JobID{Run: "run1", Package: "p"}, Attempt: 1, Tree: f.lender.dir, Caches: views}, resume: ends(runner.Exit{}, nil)}
+			j, ctx := job(), t.Context()
+			j.Package.Secrets = []string{"TOKEN"}
+			if c.change != nil {
+				c.change(s, &j)
+			}
+			if c.ctx != nil {
+				ctx = c.ctx(ctx)
+			}
+			_, _ = f.next(s, runner.Options{Caches: held}).Run(ctx, run(), j)
+			want := &leases{released: []string{"one", "two"}}
+			if c.saved {
+				want.saved, want.released = want.released, nil
+			}
+			if diff := cmp.Diff(want, held, cmp.AllowUnexported(leases{})); diff != "" {
+				t.Error(diff)
+			}
+			if s.left != nil || f.lender.lent.Load() != 0 {
+				t.Error("something of it stays")
+			}
+		})
+	}
+}
+
+// ends is what comes of a job that ends so.
+func ends(exit runner.Exit, err error) func(context.Context, runner.Task, runner.Output) (runner.Exit, error) {
+	return func(context.Context, runner.Task, runner.Output) (runner.Exit, error) { return exit, err }
 }

@@ -92,6 +92,7 @@ func (r *Runner) Run(ctx context.Context, run checks.Run, job checks.Job) (check
 
 // logged has do run in a slot, with the job's log.
 func (r *Runner) logged(ctx context.Context, run checks.Run, job checks.Job, do func(*Log) (checks.Result, error)) (checks.Result, error) {
+	defer r.Abandon(ctx, job) // of what was resumed nothing is left
 	release, err := r.slots.Acquire(ctx)
 	if err != nil {
 		return cancelled(), nil
@@ -104,7 +105,6 @@ func (r *Runner) logged(ctx context.Context, run checks.Run, job checks.Job, do 
 	}
 	log, started, err := r.openLog(path, job)
 	if err != nil {
-		r.Abandon(job)
 		return checks.Result{}, logFault(err)
 	}
 	result, err := do(log)
@@ -145,7 +145,6 @@ func (r *Runner) space(ctx context.Context, run checks.Run, job checks.Job, left
 // idle is the result of a task that has nothing to do; what the task comes to
 // is read where that is wanted.
 func (r *Runner) onLease(ctx context.Context, run checks.Run, job checks.Job, log *Log, idle checks.Result, taskOn func(dir string) (Task, *reading)) (checks.Result, error) {
-	defer r.Abandon(job) // of what was resumed nothing is left
 	secretsOf, carryOut := r.secrets, r.o.Sandbox.Run
 	left, resumes := r.left(job)
 	if resumes {
@@ -162,6 +161,7 @@ func (r *Runner) onLease(ctx context.Context, run checks.Run, job checks.Job, lo
 		return checks.Result{}, fmt.Errorf("lease workspace: %w", err)
 	}
 	defer space.Release()
+	defer r.Abandon(ctx, job) // before the files that it is on
 	secrets, err := secretsOf(ctx, run, job, log)
 	if err != nil {
 		return checks.Result{}, err

@@ -174,6 +174,8 @@ type Sandbox struct {
 	pins    map[pinKey]pin
 	pulls   map[string]*pulling // by image
 	left    map[checks.JobID]*jobRecord
+	// abandoned hear of the Reap that removed what Abandon could not.
+	abandoned []func()
 	// noHolder is until when no holder is made.
 	noHolder time.Time
 }

@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -208,20 +209,27 @@ func (s *Sandbox) claim(id checks.JobID) *jobRecord {
 }
 
 // Abandon implements runner.Resumer.
-func (s *Sandbox) Abandon(id checks.JobID) {
+func (s *Sandbox) Abandon(ctx context.Context, id checks.JobID, gone func()) {
+	ctx = s.logged(ctx)
 	r := s.claim(id)
 	if r == nil {
 		return
 	}
-	s.log.Info().Str("job", id.String()).Msg("what an earlier process left of the job is not wanted any more")
-	s.leave(r.Name, false)
-	if r.Holder != nil {
-		s.leave(r.Holder.Name, false)
+	zerolog.Ctx(ctx).Info().Str("job", id.String()).Msg("what an earlier process left of the job is not wanted any more")
+	j := s.resumed(r, runner.Task{Job: id})
+	s.leave(j.name, s.remove(ctx, j))
+	s.giveBack(ctx, j.holder, true, j.stays)
+	if !j.stays {
+		gone()
+		return
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.abandoned = append(s.abandoned, gone)
 }
 
 // resumed is the job of r, with the files of t.
-func (s *Sandbox) resumed(r *jobRecord, t runner.Task) (*job, error) {
+func (s *Sandbox) resumed(r *jobRecord, t runner.Task) *job {
 	j := &job{
 		task: t, record: *r, name: r.Name, nonce: r.Nonce, dir: filepath.Join(s.o.WorkDir, r.Name),
 		mask: r.Mask, copies: r.Copies, filled: true, image: pin{id: r.ImageID}, side: r.Side,
@@ -230,9 +238,7 @@ func (s *Sandbox) resumed(r *jobRecord, t runner.Task) (*job, error) {
 	if r.LowFiles {
 		s.lowFiles.Store(true)
 	}
-	var err error
-	j.ref, err = s.imageOf(r.Image)
-	return j, err
+	return j
 }
 
 // noteEnd has the next process know that all was taken of j, and how that

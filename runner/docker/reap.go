@@ -31,6 +31,33 @@ func (s *Sandbox) Reap(ctx context.Context) error {
 	ctx = s.logged(ctx)
 	s.reaping.Lock()
 	defer s.reaping.Unlock()
+	s.mu.Lock()
+	abandoned := s.abandoned
+	s.abandoned = nil
+	s.mu.Unlock()
+	if err := s.reapEngine(ctx); err != nil {
+		s.mu.Lock()
+		s.abandoned = append(s.abandoned, abandoned...)
+		s.mu.Unlock()
+		return err // what is still mounted must not be removed
+	}
+	for _, gone := range abandoned {
+		gone()
+	}
+	entries, err := os.ReadDir(s.o.WorkDir)
+	if err != nil {
+		return fmt.Errorf("read work folder: %w", err)
+	}
+	for _, e := range entries {
+		if !s.isLive(map[string]string{labelName: e.Name()}) {
+			err = errors.Join(err, s.removeDir(ctx, e.Name(), s.o.Image))
+		}
+	}
+	return err
+}
+
+// reapEngine is Reap of what is at the engine.
+func (s *Sandbox) reapEngine(ctx context.Context) error {
 	mine := filters.NewArgs(filters.Arg("label", LabelInstance+"="+s.o.Instance))
 	containers, err := s.engine.ContainerList(ctx, container.ListOptions{All: true, Filters: mine})
 	if err != nil {
@@ -64,18 +91,6 @@ func (s *Sandbox) Reap(ctx context.Context) error {
 			if !cerrdefs.IsPermissionDenied(removed) { // jobs are on it that began before forget
 				err = errors.Join(err, gone(removed, "remove network"))
 			}
-		}
-	}
-	if err != nil {
-		return err // what is still mounted must not be removed
-	}
-	entries, err := os.ReadDir(s.o.WorkDir)
-	if err != nil {
-		return fmt.Errorf("read work folder: %w", err)
-	}
-	for _, e := range entries {
-		if !s.isLive(map[string]string{labelName: e.Name()}) {
-			err = errors.Join(err, s.removeDir(ctx, e.Name(), s.o.Image))
 		}
 	}
 	return err

@@ -20,8 +20,8 @@ func (s *Sandbox) remove(ctx context.Context, j *job) bool {
 	beside := make(chan bool, 1)
 	go func() { beside <- s.removeSidecars(ctx, &j.side) }()
 	gone, whole := s.removeContainer(ctx, j.name)
-	if j.part != "" {
-		also, all := s.removeContainer(ctx, j.name+j.part)
+	if j.record.CleanNonce != "" {
+		also, all := s.removeContainer(ctx, j.name+cleanPart)
 		gone, whole = gone && also, whole && all
 	}
 	alone := <-beside

@@ -27,16 +27,15 @@ func (s *Sandbox) Resume(ctx context.Context, t runner.Task, out runner.Output) 
 	if r == nil {
 		return exit, lost(nil, "nothing is left of it")
 	}
-	j, err := s.resumed(r, t)
-	if err != nil {
-		s.leave(r.Name, false)
-		return exit, err
-	}
+	j := s.resumed(r, t)
 	defer func() { s.giveBack(ctx, j.holder, err != nil, j.stays) }()
 	defer func() {
 		s.leave(j.name, s.remove(ctx, j))
 		exit.CachesHeld = j.stays && len(t.Caches) > 0
 	}()
+	if j.ref, err = s.imageOf(r.Image); err != nil {
+		return exit, err
+	}
 	if j.machine, err = s.look(ctx); err != nil {
 		return exit, err
 	}

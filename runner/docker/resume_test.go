@@ -27,6 +27,12 @@ import (
 // text, and opens the sandbox of the next one.
 func severed(t *testing.T, task func(b *bench) runner.Task, text string, change ...func(*docker.Options)) (*bench, runner.Task, string) {
 	t.Helper()
+	return severedTo(t, task, text, func(*docker.Options) {}, change...)
+}
+
+// severedTo is severed that opens the next sandbox with options of its own.
+func severedTo(t *testing.T, task func(b *bench) runner.Task, text string, then func(*docker.Options), change ...func(*docker.Options)) (*bench, runner.Task, string) {
+	t.Helper()
 	d := newDoor(t)
 	var opened docker.Options
 	b := setUp(t, func(o *docker.Options) {
@@ -48,6 +54,7 @@ func severed(t *testing.T, task func(b *bench) runner.Task, text string, change 
 	<-done
 	opened.Host = ""
 	opened.Wanted = func(left runner.Left) bool { return left.Job == job.Job && left.Attempt == job.Attempt }
+	then(&opened)
 	next, err := docker.New(t.Context(), opened)
 	if err != nil {
 		t.Fatal(err)
@@ -229,12 +236,38 @@ func TestResumeOfWhatIsGone(t *testing.T) {
 	b.wantNothingLeft(t.Context())
 }
 
-func TestAbandonedJobsAreReaped(t *testing.T) {
+// What is given up is removed at once, and it is told when.
+func TestAbandon(t *testing.T) {
 	b, job, _ := severed(t, func(b *bench) runner.Task { return b.attempt("echo half; sleep 300") }, "half\n")
-	b.Abandon(job.Job)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	gone := 0
+	for range 2 {
+		b.Abandon(ctx, job.Job, func() { gone++ })
+	}
+	if gone != 1 {
+		t.Errorf("told %d times that it is gone", gone)
+	}
+	b.wantNothingLeft(t.Context())
+}
+
+// What the engine did not remove when it was given up, the next job removes.
+func TestAbandonWithoutTheEngine(t *testing.T) {
+	var next *door
+	b, job, _ := severedTo(t, func(b *bench) runner.Task { return b.attempt("echo half; sleep 300") }, "half\n", func(o *docker.Options) {
+		next = newDoor(t)
+		o.Host = "unix://" + next.path
+	})
+	gone := false
+	next.cut()
+	b.Abandon(t.Context(), job.Job, func() { gone = true })
+	next.open()
+	if gone {
+		t.Error("told that it is gone while the engine was away")
+	}
 	exit, out := b.run(b.task("echo next"))
-	if exit.Code != 0 {
-		t.Errorf("%+v\n%s", exit, out)
+	if exit.Code != 0 || !gone {
+		t.Errorf("gone: %v, %+v\n%s", gone, exit, out)
 	}
 	b.wantNothingLeft(t.Context())
 }
@@ -347,7 +380,7 @@ func TestLeftTwice(t *testing.T) {
 	if _, err := engine.NetworkInspect(t.Context(), made.ID, network.InspectOptions{}); err != nil {
 		t.Errorf("the network of what goes on: %v", err)
 	}
-	b.Abandon(all[0].Job)
+	b.Abandon(t.Context(), all[0].Job, func() {})
 	if err := b.Reap(t.Context()); err != nil {
 		t.Error(err)
 	}
