@@ -34,7 +34,7 @@ const (
 // TestJobsSurviveDeath kills a busy server at each of docker.Steps and at
 // random moments. Whatever comes of it, every check ends green and has what its
 // reports tell, every attempt's log holds each line of the job once and in its
-// place, and nothing is left.
+// place, so do those of its services, and nothing is left.
 func TestJobsSurviveDeath(t *testing.T) {
 	if file := os.Getenv(envCrash); file != "" {
 		crashingServer(t, file, func(*app.Server, func(string)) {})
@@ -97,7 +97,7 @@ var crashPackages = []string{
 	`{"pkg_name": "secret", "secrets": ["TOKEN"]}`,
 	`{"pkg_name": "needs", "depends_on": ["plain"]}`,
 	`{"pkg_name": "cached", "cache": [{"key": "k", "paths": ["/var/kept"]}]}`,
-	`{"pkg_name": "served", "services": {"db": {"image": "SERVICE", "env": {"RUN": "echo db is up; exec sleep 1000"}}}}`,
+	`{"pkg_name": "served", "services": {"db": {"image": "SERVICE", "env": {"RUN": "i=0; while :; do echo tick $i; i=$((i+1)); printf half; sleep 0.05; echo; done"}}}}`,
 }
 
 // crashLines is how many lines a job prints, and crashJob how: some at once,
@@ -268,7 +268,36 @@ func (w *jobsWorld) log(c minihub.CheckRun) (lines, attempts int) {
 		}
 		lines += len(got)
 	}
+	if name == "served" {
+		w.serviceLog(page.Path + "/services/db/log")
+	}
 	return lines, len(all)
+}
+
+// serviceLog holds each attempt of a service to what it has to print.
+func (w *jobsWorld) serviceLog(file string) {
+	text, n, ticks := get(w.t, w.child.url+file), 0, 0
+	for line := range strings.Lines(text) {
+		stamp, rest, _ := strings.Cut(line, " ")
+		if !strings.HasSuffix(stamp, "Z") {
+			if !strings.Contains(rest, " Attempt ") {
+				w.t.Errorf("%s says %q", file, rest)
+			}
+			n = 0
+			continue
+		}
+		want := "half\n"
+		if n%2 == 0 {
+			want = fmt.Sprintf("tick %d\n", n/2)
+			ticks++
+		}
+		if n++; rest != want && !strings.HasPrefix(want, strings.TrimSuffix(rest, "\n")) {
+			w.t.Errorf("%s has %q, want %q", file, rest, want)
+		}
+	}
+	if ticks == 0 {
+		w.t.Errorf("%s is empty", file)
+	}
 }
 
 func get(t *testing.T, address string) string {

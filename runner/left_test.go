@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -188,4 +189,28 @@ func TestLeasesOfWhatIsLeftEnd(t *testing.T) {
 // ends is what comes of a job that ends so.
 func ends(exit runner.Exit, err error) func(context.Context, runner.Task, runner.Output) (runner.Exit, error) {
 	return func(context.Context, runner.Task, runner.Output) (runner.Exit, error) { return exit, err }
+}
+
+// What the services of a job printed comes again, and is in their logs once.
+func TestServiceLogsResume(t *testing.T) {
+	f := setUp(t, 1)
+	prints := func(text string) func(context.Context, runner.Task, runner.Output) (runner.Exit, error) {
+		return func(_ context.Context, task runner.Task, _ runner.Output) (runner.Exit, error) {
+			_, err := io.WriteString(task.Services[0].Output, text)
+			return runner.Exit{}, err
+		}
+	}
+	j := served()
+	delete(j.Package.Services, "cache")
+	f.sandbox.do = prints("db is up\nhalf a li")
+	if _, err := f.Run(t.Context(), run(), j); err != nil {
+		t.Fatal(err)
+	}
+	s := &survivor{left: &runner.Left{Job: checks.JobID{Run: "run1", Package: "p"}, Attempt: 2, Tree: f.lender.dir}, resume: prints("db is up\nhalf a line\nmore\n")}
+	if _, err := f.next(s, runner.Options{}).Run(t.Context(), run(), j); err != nil {
+		t.Fatal(err)
+	}
+	if log := strings.Join(lines(t, read(t, f.logs+"/run1/p+db.log")), ""); log != "#Attempt 2\ndb is up\nhalf a line\nmore\n" {
+		t.Errorf("its log is %q", log)
+	}
 }

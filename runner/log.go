@@ -82,9 +82,11 @@ type Log struct {
 	broken chan struct{} // closed when err is set
 
 	// What the file has already of that which comes again; see ResumeLog.
-	skip  int64 // bytes
-	marks int   // steps and remarks, until it was full
-	late  int   // steps since
+	skip  int64  // bytes
+	known uint32 // the sum of all these
+	sum   uint32 // of those that came
+	marks int    // steps and remarks, until it was full
+	late  int    // steps since
 	began []time.Time
 
 	steps []begun // of this attempt
@@ -180,7 +182,13 @@ func (l *Log) output(do func()) {
 func (l *Log) keep(p []byte) {
 	l.count(p)
 	known := min(l.skip, int64(len(p)))
-	l.skip -= known
+	if known > 0 {
+		l.skip -= known
+		if _, l.sum = sums(l.sum, p[:known]); l.skip == 0 && l.sum != l.known && !l.full {
+			l.heading(noteMark, missingText)
+			l.buf = l.buf[:0]
+		}
+	}
 	for rest := p[known:]; len(rest) > 0 && !l.full; {
 		line := rest
 		if i := bytes.IndexByte(rest, '\n'); i >= 0 {
@@ -207,6 +215,9 @@ func (l *Log) keep(p []byte) {
 
 // fullText is the line after which no more output is kept.
 const fullText = "The log reached its limit of %s. What the job prints from here on is not kept."
+
+// missingText is the line where what came again has another beginning.
+const missingText = "What was printed between the line above and the next one is not kept."
 
 // count takes p, and the timestamps of its lines, off what the job may print.
 func (l *Log) count(p []byte) {

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"strings"
 	"time"
@@ -15,9 +16,9 @@ import (
 // of this attempt printed once more, from its very start, through Write, Step
 // and Remark as an Output has them, in any pieces. What the file has already is
 // not written again, all else is: in the end each byte, each step and each
-// remark stands in the file once, in its place. Output that comes again with
-// other bytes is the caller's fault, and shows as a log that was patched
-// together.
+// remark stands in the file once, in its place. Where what comes again has other
+// bytes than the file, as its start is not kept anywhere any more, a line of
+// Loktar's own says that something is missing.
 //
 // What Heading wrote stays as it is and is not to come again. A heading may be
 // written at any time, also before all has come again: it stands where the file
@@ -47,6 +48,7 @@ func (l *Log) takeUp(resumed int) error {
 	if resumed > 0 && found.begun {
 		at = found.resumable()
 		l.skip, l.marks, l.full, l.late, l.began = at.bytes, at.marks, at.full, at.late, found.began
+		l.known = at.sum
 	}
 	info, err := l.file.Stat()
 	if err != nil {
@@ -68,9 +70,10 @@ func (l *Log) takeUp(resumed int) error {
 // attempt has in the file until there.
 type place struct {
 	size  int64
-	mid   bool  // it is inside a line of the job's
-	bytes int64 // of the job
-	marks int   // steps and remarks, until it was full
+	mid   bool   // it is inside a line of the job's
+	bytes int64  // of the job
+	sum   uint32 // of these
+	marks int    // steps and remarks, until it was full
 	full  bool
 	late  int // steps since
 }
@@ -81,6 +84,7 @@ type scanned struct {
 	before place       // before that line
 	last   mark        // of that line when it is Loktar's own, else empty
 	whole  bool        // it is the job's, and nothing tells whose its line feed is
+	bare   uint32      // now.sum without that line feed
 	begun  bool        // the attempt began
 	broken bool        // what follows cannot be read
 	began  []time.Time // of its steps
@@ -103,16 +107,21 @@ func scanLog(r io.ReadSeeker, attempt int) (*scanned, error) {
 		piece, err := in.ReadSlice('\n')
 		n := int64(len(piece))
 		head = append(head[:0], piece[:min(n, maxOwnLine)]...)
+		bare, sum := s.now.sum, s.now.sum
+		if fits(piece, jobStamp) {
+			bare, sum = sums(sum, piece[len(jobStamp):])
+		}
 		for errors.Is(err, bufio.ErrBufferFull) {
 			piece, err = in.ReadSlice('\n')
 			n += int64(len(piece))
+			bare, sum = sums(sum, piece)
 		}
 		ended := err == nil
 		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, err
 		}
 		if n > 0 {
-			s.line(head, pos, n, ended, attempt)
+			s.line(head, pos, n, ended, attempt, bare, sum)
 			pos += n
 		}
 		if !ended {
@@ -121,18 +130,31 @@ func scanLog(r io.ReadSeeker, attempt int) (*scanned, error) {
 	}
 }
 
-// line takes one line of n bytes at pos, which begins with head.
-func (s *scanned) line(head []byte, pos, n int64, ended bool, attempt int) {
+// sumTable is that of the sums by which bytes that come again are known.
+var sumTable = crc32.MakeTable(crc32.Castagnoli)
+
+// sums goes on from sum with text, without a line feed at its end and whole.
+func sums(sum uint32, text []byte) (bare, whole uint32) {
+	bare = crc32.Update(sum, sumTable, bytes.TrimSuffix(text, []byte("\n")))
+	if !bytes.HasSuffix(text, []byte("\n")) {
+		return bare, bare
+	}
+	return bare, crc32.Update(bare, sumTable, []byte("\n"))
+}
+
+// line takes one line of n bytes at pos, which begins with head. bare and sum
+// are what s.now.sum becomes by it where it is the job's.
+func (s *scanned) line(head []byte, pos, n int64, ended bool, attempt int, bare, sum uint32) {
 	form, text := cutStamp(head)
 	if form == jobStamp {
 		at := s.now
-		at.size, at.mid, at.bytes = pos+n, !ended, at.bytes+n-int64(len(jobStamp))
+		at.size, at.mid, at.bytes, at.sum = pos+n, !ended, at.bytes+n-int64(len(jobStamp)), sum
 		switch {
 		case s.broken:
 		case len(text) == 0: // the end of the file, or no line of ours
 			s.broken = true
 		default:
-			s.before, s.now, s.last, s.whole = s.now, at, "", ended
+			s.before, s.now, s.last, s.whole, s.bare = s.now, at, "", ended, bare
 		}
 		return
 	}
@@ -150,7 +172,7 @@ func (s *scanned) line(head []byte, pos, n int64, ended bool, attempt int) {
 		return
 	}
 	if form == breakStamp && s.whole { // the line feed before it is not the job's
-		s.now.size, s.now.mid, s.now.bytes = s.now.size-1, true, s.now.bytes-1
+		s.now.size, s.now.mid, s.now.bytes, s.now.sum = s.now.size-1, true, s.now.bytes-1, s.bare
 	}
 	s.before, s.last, s.whole = s.now, m, false
 	s.now.size, s.now.mid = pos+n, false
@@ -179,7 +201,7 @@ func (s *scanned) resumable() place {
 	}
 	// The line feed may have been written for a line of Loktar's own that did
 	// not come to be.
-	at.size, at.mid, at.bytes = at.size-1, true, at.bytes-1
+	at.size, at.mid, at.bytes, at.sum = at.size-1, true, at.bytes-1, s.bare
 	if at.bytes == s.before.bytes {
 		return s.before // a timestamp alone is no line
 	}

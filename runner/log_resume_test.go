@@ -244,6 +244,9 @@ func TestLogResumesAtAnyByte(t *testing.T) {
 		if diff := cmp.Diff(want.Marks, got.Marks); diff != "" {
 			rt.Fatalf("marks: %s\n%q", diff, part)
 		}
+		if strings.Contains(part, "is not kept") {
+			rt.Fatalf("it says that something is missing: %q", part)
+		}
 		kept := 0
 		for line := range strings.Lines(middle) {
 			if p := ownForm.FindStringSubmatch(line); p != nil && p[2] != "" && p[3] == "0" {
@@ -352,6 +355,32 @@ func TestLogResumesWhatIsNotThere(t *testing.T) {
 	closeLog(t, l)
 	if got := strings.Join(lines(t, read(t, path)), ""); got != "#Attempt 2\none" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// Of output of which only the end comes again, the log says that, and where.
+func TestLogResumesWithoutTheStart(t *testing.T) {
+	for name, c := range map[string]struct{ before, again, want string }{
+		"whole lines":     {"one\ntwo\n", "four\nfive\nsix\n", "one\ntwo\n#What was printed between the line above and the next one is not kept.\nve\nsix\n"},
+		"half a line":     {"one\ntw", "four\nfive\n", "one\ntw\n#What was printed between the line above and the next one is not kept.\nive\n"},
+		"less than there": {"one\ntwo\n", "six\n", "one\ntwo"},
+		"the same":        {"one\ntw", "one\ntwo\n", "one\ntwo\n"},
+		"a long line":     {strings.Repeat("x", 1<<18) + "\n", strings.Repeat("x", 1<<18) + "\nand\n", strings.Repeat("x", 1<<18) + "\nand\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "p.log")
+			l := resume(t, path, 0, 1)
+			_, _ = l.Write([]byte(c.before))
+			closeLog(t, l)
+			l = resume(t, path, 0, 1)
+			for piece := range slices.Chunk([]byte(c.again), 3) {
+				_, _ = l.Write(piece)
+			}
+			closeLog(t, l)
+			if got := strings.Join(lines(t, read(t, path)), ""); got != c.want {
+				t.Errorf("got %.200q", got)
+			}
+		})
 	}
 }
 

@@ -29,7 +29,8 @@ type Service struct {
 	// exits with 0. Empty: the image's health check passes; of an image that
 	// has none, that something listens at each of Ports.
 	Ready string
-	// Output takes what it prints, as an Output does; nil keeps nothing.
+	// Output takes what it prints, as an Output does: Resumer.Resume gives it
+	// from its very start. Nil keeps nothing.
 	Output io.Writer
 }
 
@@ -57,14 +58,16 @@ func (r *Runner) serviceLogs(job checks.Job, resumes bool, t *Task, log *Log) (d
 		path, err := ServiceLogPath(r.o.LogDir, t.Job, s.Name)
 		if err == nil {
 			var l *Log
-			if l, err = OpenLog(path, ServiceLogLimit); err == nil {
+			if resumes {
+				l, err = ResumeLog(path, ServiceLogLimit, job.Attempt)
+			} else {
+				l, err = OpenLog(path, ServiceLogLimit)
+			}
+			if err == nil {
 				open = append(open, l)
 				s.Output = l
 				l.Mask(log.mask)
-				switch {
-				case resumes:
-					l.Heading("The server was restarted. What the service printed meanwhile is not kept.")
-				case job.Attempt > 1:
+				if !resumes && job.Attempt > 1 {
 					l.Heading(attemptText(job.Attempt))
 				}
 			}

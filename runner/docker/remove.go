@@ -18,16 +18,13 @@ func (s *Sandbox) remove(ctx context.Context, j *job) bool {
 	defer cancel()
 	removed := s.timed("remove")
 	beside := make(chan bool, 1)
-	go func() { beside <- s.removeSidecars(ctx, &j.side) }()
+	go func() { beside <- s.removeSidecars(ctx, j) }()
 	gone, whole := s.removeContainer(ctx, j.name)
 	if j.record.CleanNonce != "" {
 		also, all := s.removeContainer(ctx, j.name+cleanPart)
 		gone, whole = gone && also, whole && all
 	}
 	alone := <-beside
-	for _, v := range j.services {
-		v.finish()
-	}
 	removed()
 	if j.stays = !gone; j.stays {
 		return false // with what may still be mounted

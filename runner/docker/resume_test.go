@@ -386,10 +386,13 @@ func TestLeftTwice(t *testing.T) {
 	}
 }
 
-// A job that is taken up has the services that it had, and they go with it.
+// A job that is taken up has the services that it had, and they go with it. What
+// they printed comes again in the order of the first time, and goes on.
 func TestResumeWithServices(t *testing.T) {
+	var first strings.Builder
 	b, job, before := severed(t, func(b *bench) runner.Task {
-		task := b.with("echo up; i=0; while :; do echo $i; i=$((i+1)); sleep 0.2; done & nc -ll -p 7000 -e echo pong", "7000", asks+"; echo half; sleep 3; "+asks+"; exit 3")
+		task := b.with("echo up; i=0; while :; do echo $i; echo $i to stderr >&2; i=$((i+1)); sleep 0.1; done & nc -ll -p 7000 -e echo pong", "7000", asks+"; echo half; sleep 3; "+asks+"; exit 3")
+		task.Services[0].Output = &first
 		task.Attempt = 1
 		return task
 	}, "half\n")
@@ -404,8 +407,24 @@ func TestResumeWithServices(t *testing.T) {
 		t.Errorf("exit %+v, %v\nbefore:\n%s\nafter:\n%s", exit, err, before, out)
 	}
 	contains(t, content(out.String()), "pong\nhalf\npong\n", "cleaned\n")
-	if said.Len() == 0 || strings.Contains(said.String(), "up") {
-		t.Errorf("what the service printed since is %q", said.String())
+	if !strings.HasPrefix(said.String(), first.String()) || len(said.String()) < 2*first.Len() {
+		t.Errorf("the service printed %q, and then it is %q", first.String(), said.String())
+	}
+	for _, in := range []string{"", " to stderr"} {
+		var lines []string
+		for line := range strings.Lines(said.String()) {
+			if strings.HasSuffix(line, in+"\n") && strings.Contains(line, "stderr") == (in != "") && line != "up\n" {
+				lines = append(lines, line)
+			}
+		}
+		for i, line := range lines {
+			if line != fmt.Sprintf("%d%s\n", i, in) {
+				t.Errorf("line %d is %q", i, line)
+			}
+		}
+		if len(lines) < 30 {
+			t.Errorf("%d lines of the service in more than 3 s", len(lines))
+		}
 	}
 	b.wantNoSidecars()
 }

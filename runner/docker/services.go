@@ -7,15 +7,15 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/distribution/reference"
-	"github.com/docker/docker/api/types"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"
-	"github.com/docker/docker/pkg/stdcopy"
+	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/dudesons/loktar/checks"
@@ -55,8 +55,7 @@ type service struct {
 	tail   tail
 	ended  chan struct{} // closed when it does not run any more, or the engine is lost
 	lost   error         // then
-	stream types.HijackedResponse
-	copied chan struct{} // closed when all of its output was taken
+	tape   *tape         // takes its output; nil when nothing does
 }
 
 // serve starts j's services and waits until all are ready. exit.Unready says
@@ -127,14 +126,14 @@ func (s *Sandbox) serve(ctx context.Context, j *job, out runner.Output, exit *ru
 	if exit.Unready, exit.Cause = u.text, checks.CauseService; u.of == nil {
 		exit.Cause = checks.CauseDiskLimit
 	} else {
-		u.of.showEnd(out)
+		s.showEnd(ctx, u.of, out)
 	}
 	return nil
 }
 
-// showEnd has a job's log show the end of a service's.
-func (v *service) showEnd(out runner.Output) {
-	v.finish()
+// showEnd has a job's log show the end of a service's, which it ends.
+func (s *Sandbox) showEnd(ctx context.Context, v *service, out runner.Output) {
+	s.finish(ctx, v)
 	lines := v.tail.lines()
 	if len(lines) == 0 {
 		out.Heading(fmt.Sprintf("Service %s printed nothing", v.Name))
@@ -151,7 +150,7 @@ func (s *Sandbox) servicesOf(ctx context.Context, j *job, out runner.Output) ([]
 	list := make([]*service, len(j.task.Services))
 	group, each := errgroup.WithContext(ctx)
 	for i, of := range j.task.Services {
-		v := &service{Service: of, limits: s.limitsOf(checks.Resources{}, j.machine), ended: make(chan struct{}), copied: make(chan struct{})}
+		v := &service{Service: of, limits: s.limitsOf(checks.Resources{}, j.machine), ended: make(chan struct{})}
 		v.tail.next, list[i] = of.Output, v
 		group.Go(func() (err error) {
 			if v.ref, err = s.imageOf(of.Image); err == nil {
@@ -177,7 +176,7 @@ func ofService(name string, err error) error {
 	return checks.Errorf(checks.KindOf(err), err, "The service %s: %s", name, checks.PublicText(err, "it could not be run; the server's log tells why."))
 }
 
-// launch makes the container of v, takes its output, and starts it.
+// launch makes the container of v, starts it, and takes its output.
 func (s *Sandbox) launch(ctx context.Context, j *job, v *service, out runner.Output) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -198,9 +197,6 @@ func (s *Sandbox) launch(ctx context.Context, j *job, v *service, out runner.Out
 		return ofService(v.Name, fault(err, "create service"))
 	}
 	j.found(v, id)
-	if err := s.copyOutput(ctx, v); err != nil {
-		return ofService(v.Name, err)
-	}
 	waiting, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ended, failed := s.engine.ContainerWait(waiting, id, container.WaitConditionNextExit)
 	go func() {
@@ -218,7 +214,8 @@ func (s *Sandbox) launch(ctx context.Context, j *job, v *service, out runner.Out
 		}
 		return ofService(v.Name, fault(err, "start service"))
 	}
-	return nil
+	v.tape, err = s.replay(context.WithoutCancel(ctx), v.id, &v.tail, 0, true)
+	return ofService(v.Name, err)
 }
 
 func (s *Sandbox) createService(ctx context.Context, j *job, v *service) (string, error) {
@@ -267,39 +264,51 @@ func (j *job) serviceIDs() (ids []string) {
 }
 
 // rejoinServices takes on what the services of a job print that another process
-// started. What they printed meanwhile is nowhere.
+// started, from the start.
 func (s *Sandbox) rejoinServices(ctx context.Context, j *job) {
 	for _, car := range j.side.List {
-		v := &service{car: car, id: car.ID, copied: make(chan struct{})}
+		v := &service{car: car, id: car.ID}
 		for _, of := range j.task.Services {
 			if of.Name == car.Service {
 				v.Service, v.tail.next = of, of.Output
 			}
 		}
-		if s.copyOutput(ctx, v) == nil {
-			j.services = append(j.services, v)
+		var err error
+		if v.tape, err = s.replay(context.WithoutCancel(ctx), v.id, &v.tail, 0, true); err != nil {
+			// Who removes one has all of its output before.
+			zerolog.Ctx(ctx).Warn().Err(err).Str("job", j.task.Job.String()).Str("service", car.Service).Msg("what a service printed cannot be read any more")
+			continue
+		}
+		j.services = append(j.services, v)
+	}
+}
+
+// finish ends a service, and takes what is left of its output.
+//
+// All of it comes from the engine's own copy: of what goes to two streams at
+// once, the copy alone has one order, by which another process finds out what is
+// in the log already.
+func (s *Sandbox) finish(ctx context.Context, v *service) {
+	if v.tape == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), killedTime)
+	defer cancel()
+	ended, failed := s.engine.ContainerWait(ctx, v.id, container.WaitConditionNotRunning)
+	_ = s.engine.ContainerKill(ctx, v.id, "KILL") // one that ended refuses it
+	select {
+	case <-ended:
+	case err := <-failed:
+		zerolog.Ctx(ctx).Debug().Err(err).Str("service", v.Name).Msg("a service's end is not known; its output may lack the last of it")
+	}
+	v.tape.close()
+	if all := v.tape.out.count; all <= runner.ServiceLogLimit { // of more, nothing is kept
+		if rest, err := s.replay(ctx, v.id, &v.tail, all, false); err == nil {
+			rest.drain(killedTime)
+			rest.close()
 		}
 	}
-}
-
-// copyOutput takes what v prints from now on.
-func (s *Sandbox) copyOutput(ctx context.Context, v *service) (err error) {
-	v.stream, err = s.engine.ContainerAttach(context.WithoutCancel(ctx), v.id, container.AttachOptions{Stream: true, Stdout: true, Stderr: true})
-	if err != nil {
-		return fault(err, "attach to service")
-	}
-	go func() {
-		defer close(v.copied)
-		_, _ = stdcopy.StdCopy(&v.tail, &v.tail, v.stream.Reader) // a service that is gone has no more to say
-	}()
-	return nil
-}
-
-// finish takes what is left of a service's output, and no more.
-func (v *service) finish() {
-	if v.stream.Reader != nil {
-		drain(v.stream, v.copied, func() int64 { return 0 }) // its last words alone are shown
-	}
+	v.tape = nil
 }
 
 // digests are those of the services' images.
@@ -356,6 +365,7 @@ func (s *Sandbox) serviceSpec(j *job, v *service) (*container.Config, *container
 		config.Healthcheck = &container.HealthConfig{Test: []string{"NONE"}}
 	}
 	host := s.confined(v.limits, v.image.readOnly)
+	host.LogConfig = keptBy(runner.ServiceLogLimit)
 	host.NetworkMode = container.NetworkMode(j.side.Network)
 	host.DNS = j.nameServers()
 	return config, host
@@ -371,9 +381,15 @@ func (j *job) nameServers() []string {
 	return []string{"127.0.0.1"}
 }
 
-// removeSidecars removes the services' containers, with their volumes, and
-// reports whether it could.
-func (s *Sandbox) removeSidecars(ctx context.Context, c *sidecars) bool {
+// removeSidecars removes the services' containers, with their volumes, once all
+// of their output was taken, and reports whether it could.
+func (s *Sandbox) removeSidecars(ctx context.Context, j *job) bool {
+	var ends sync.WaitGroup
+	for _, v := range j.services {
+		ends.Go(func() { s.finish(ctx, v) })
+	}
+	ends.Wait()
+	c := &j.side
 	names := slices.Clone(c.Helpers)
 	for _, car := range c.List {
 		names = append(names, car.Name)

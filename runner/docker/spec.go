@@ -102,8 +102,14 @@ func (s *Sandbox) ownCopy() container.LogConfig {
 	if s.o.Log < 0 {
 		return container.LogConfig{Type: "none"}
 	}
+	return keptBy(s.o.Log)
+}
+
+// keptBy has the engine keep what a container prints in two files, of which
+// each has room for all that a log of that limit keeps.
+func keptBy(limit int64) container.LogConfig {
 	return container.LogConfig{Type: "local", Config: map[string]string{
-		"max-size": strconv.FormatInt(2*s.o.Log+(1<<20), 10), "max-file": "2", "compress": "false",
+		"max-size": strconv.FormatInt(2*limit+(1<<20), 10), "max-file": "2", "compress": "false",
 	}}
 }
 
@@ -112,8 +118,8 @@ func (s *Sandbox) ownCopy() container.LogConfig {
 func (s *Sandbox) confined(limits checks.Resources, readOnly bool) *container.HostConfig {
 	ulimits := append(s.openFiles(), &container.Ulimit{Name: "core"}, &container.Ulimit{Name: "fsize", Soft: s.o.Workspace, Hard: s.o.Workspace})
 	host := &container.HostConfig{
-		// Everything comes through the attached stream; a copy kept by the
-		// engine would be an unbounded file.
+		// A copy that the engine keeps by its own defaults may be an unbounded
+		// file.
 		LogConfig:   container.LogConfig{Type: "none"},
 		CapDrop:     []string{"ALL"},
 		CapAdd:      capabilities,
