@@ -25,6 +25,7 @@ const holderPause = time.Minute
 type holder struct {
 	id, name string
 	network  bool
+	since    string // when it was started
 	files    []mount.Mount
 }
 
@@ -125,6 +126,7 @@ func (s *Sandbox) makeHolder(ctx context.Context, network bool) (_ *holder, err 
 	if err != nil {
 		return nil, fault(err, "inspect network holder")
 	}
+	h.since = seen.State.StartedAt
 	for target, source := range map[string]string{
 		"/etc/hosts": seen.HostsPath, "/etc/hostname": seen.HostnamePath, "/etc/resolv.conf": seen.ResolvConfPath,
 	} {

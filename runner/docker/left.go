@@ -68,6 +68,7 @@ type holderRecord struct {
 	ID      string        `json:"id"`
 	Name    string        `json:"name"`
 	Network bool          `json:"network"`
+	Since   string        `json:"since"`
 	Files   []mount.Mount `json:"files,omitempty"`
 }
 
@@ -75,14 +76,14 @@ func recordOf(h *holder) *holderRecord {
 	if h == nil {
 		return nil
 	}
-	return &holderRecord{h.id, h.name, h.network, h.files}
+	return &holderRecord{h.id, h.name, h.network, h.since, h.files}
 }
 
 func (r *holderRecord) holder() *holder {
 	if r == nil {
 		return nil
 	}
-	return &holder{id: r.ID, name: r.Name, network: r.Network, files: r.Files}
+	return &holder{id: r.ID, name: r.Name, network: r.Network, since: r.Since, files: r.Files}
 }
 
 // remember makes j's record, before its container starts.

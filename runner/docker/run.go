@@ -390,7 +390,7 @@ func (s *Sandbox) account(ctx context.Context, w *watch, code int) (exit runner.
 	if s.noteRoom(w.job); w.job.diskFull.Load() && !w.cancelled && w.exceeded == "" && (code != 0 || w.timedOut) {
 		return exit, errDiskFull()
 	}
-	died := s.died(ctx, &w.job.side)
+	died := s.died(ctx, &w.job.side, seen.State.FinishedAt)
 	if died != "" && code == 0 && !w.stopping() {
 		w.out.Heading(died)
 	}

@@ -323,14 +323,19 @@ func (c *sidecars) digests() map[string]string {
 	return all
 }
 
-// died says which services do not run any more.
-func (s *Sandbox) died(ctx context.Context, c *sidecars) (text string) {
+// diedLate is how long after the steps a service may end that had to do with how
+// these went: what runs in it may be gone before it is.
+const diedLate = 5 * time.Second
+
+// died says which services ended while the steps ran, which did until the time
+// in over.
+func (s *Sandbox) died(ctx context.Context, c *sidecars, over string) (text string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
 	defer cancel()
 	list := slices.SortedFunc(slices.Values(c.List), func(a, b sidecar) int { return strings.Compare(a.Service, b.Service) })
 	for _, car := range list {
 		seen, err := s.engine.ContainerInspect(ctx, "loktar-"+car.Name)
-		if err == nil && !seen.State.Running {
+		if err == nil && !seen.State.Running && !endedAfter(seen.State, over) {
 			if text != "" {
 				text += " "
 			}
@@ -338,6 +343,14 @@ func (s *Sandbox) died(ctx context.Context, c *sidecars) (text string) {
 		}
 	}
 	return text
+}
+
+// endedAfter reports whether a container is known to have ended later than
+// diedLate after that time.
+func endedAfter(state *container.State, over string) bool {
+	at, err := time.Parse(time.RFC3339Nano, state.FinishedAt)
+	steps, bad := time.Parse(time.RFC3339Nano, over)
+	return err == nil && bad == nil && at.After(steps.Add(diedLate))
 }
 
 // labels are those of everything of j's.

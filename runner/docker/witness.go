@@ -55,7 +55,8 @@ func (s *Sandbox) sharedWitness(ctx context.Context) *holder {
 	return h
 }
 
-// runs reports whether h's container runs.
+// runs reports whether h's container runs, and has since it was made: somebody
+// may start again what an engine ended.
 func runs(ctx context.Context, engine *client.Client, h *holder) (bool, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
 	defer cancel()
@@ -63,7 +64,10 @@ func runs(ctx context.Context, engine *client.Client, h *holder) (bool, error) {
 	if cerrdefs.IsNotFound(err) {
 		return false, nil
 	}
-	return err == nil && seen.State.Running, fault(err, "inspect network holder")
+	if err != nil {
+		return false, fault(err, "inspect network holder")
+	}
+	return seen.State.Running && seen.State.StartedAt == h.since, nil
 }
 
 // wentDown is an error when the engine is ending, or ended since j, which may
