@@ -2,7 +2,6 @@ package runner
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -54,17 +53,4 @@ func (r *Runner) secrets(ctx context.Context, run checks.Run, job checks.Job, lo
 		log.Heading(fmt.Sprintf("Without the secrets %s: %s", strings.Join(missing, ", "), why))
 	}
 	return held, nil
-}
-
-// maskedError is err without the secrets of the job, which an engine's words
-// may quote.
-func maskedError(log *Log, err error) error {
-	if err == nil {
-		return nil
-	}
-	text, public := err.Error(), checks.PublicText(err, "")
-	if m, p := log.masked(text), log.masked(public); m != text || p != public {
-		return checks.Errorf(checks.KindOf(err), errors.New(m), "%s", p)
-	}
-	return err
 }
