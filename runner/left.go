@@ -20,8 +20,8 @@ type Resumer interface {
 	Left(id checks.JobID, attempt int) (Left, bool)
 
 	// Env tells what variables of these names have in what is left of a job,
-	// in memory alone: nothing else tells what the secrets were that it got.
-	// Errors are those of Resume.
+	// all of them, in memory alone: nothing else tells what the secrets were
+	// that it got. Errors are those of Resume.
 	Env(ctx context.Context, id checks.JobID, names []string) (map[string]string, error)
 
 	// Resume goes on with what is left of t's job, as Run would have: what the
@@ -48,6 +48,9 @@ type Left struct {
 	Tree   string   `json:"tree"`
 	Hidden []string `json:"hidden,omitempty"`
 	Git    *Git     `json:"git,omitempty"`
+	// Secrets are the names of its Task's: what has such a name otherwise, as the
+	// package names it and did not get it, is no secret.
+	Secrets []string `json:"secrets,omitempty"`
 	// Caches are its Task's. Their leases go on.
 	Caches []CacheView `json:"caches,omitempty"`
 }
@@ -81,11 +84,11 @@ func (r *Runner) Abandon(ctx context.Context, job checks.Job) {
 
 // leftSecrets are those that what is left of a job was given, and keeps them out
 // of its log.
-func (r *Runner) leftSecrets(ctx context.Context, job checks.Job, log *Log) (map[string]string, error) {
-	if len(job.Package.Secrets) == 0 {
+func (r *Runner) leftSecrets(ctx context.Context, left Left, log *Log) (map[string]string, error) {
+	if len(left.Secrets) == 0 {
 		return nil, nil
 	}
-	held, err := r.o.Sandbox.(Resumer).Env(ctx, job.ID(), job.Package.Secrets)
+	held, err := r.o.Sandbox.(Resumer).Env(ctx, left.Job, left.Secrets)
 	if err != nil {
 		return nil, err
 	}

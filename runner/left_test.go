@@ -96,7 +96,7 @@ func TestResumedFindings(t *testing.T) {
 		return runner.Exit{Code: 2}, err
 	}
 	second := &survivor{
-		left: &runner.Left{Job: checks.JobID{Run: "run1", Package: "p"}, Attempt: 1, Tree: f.lender.dir},
+		left: &runner.Left{Job: checks.JobID{Run: "run1", Package: "p"}, Attempt: 1, Tree: f.lender.dir, Secrets: []string{"PASSWORD"}},
 		env:  map[string]string{"PASSWORD": "hunter22hunter22"},
 		resume: func(_ context.Context, task runner.Task, out runner.Output) (runner.Exit, error) {
 			prints(out)
@@ -162,7 +162,7 @@ func TestLeasesOfWhatIsLeftEnd(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f, held := setUp(t, 1), &leases{}
 			views := []runner.CacheView{{ID: "one"}, {ID: "two"}}
-			s := &survivor{left: &runner.Left{Job: checks.JobID{Run: "run1", Package: "p"}, Attempt: 1, Tree: f.lender.dir, Caches: views}, resume: ends(runner.Exit{}, nil)}
+			s := &survivor{left: &runner.Left{Job: checks.JobID{Run: "run1", Package: "p"}, Attempt: 1, Tree: f.lender.dir, Caches: views, Secrets: []string{"TOKEN"}}, resume: ends(runner.Exit{}, nil)}
 			j, ctx := job(), t.Context()
 			j.Package.Secrets = []string{"TOKEN"}
 			if c.change != nil {
@@ -212,5 +212,40 @@ func TestServiceLogsResume(t *testing.T) {
 	}
 	if log := strings.Join(lines(t, read(t, f.logs+"/run1/p+db.log")), ""); log != "#Attempt 2\ndb is up\nhalf a line\nmore\n" {
 		t.Errorf("its log is %q", log)
+	}
+}
+
+// TestLeftSecrets: what a job was given is masked when it is taken up, and no
+// variable that merely has the name of a secret.
+func TestLeftSecrets(t *testing.T) {
+	for name, c := range map[string]struct {
+		given []string
+		want  string
+	}{
+		"given":     {[]string{"TOKEN"}, "it is *** beside of the image"},
+		"not given": {nil, "it is " + token + " beside of the image"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := setUp(t, 1)
+			s := &survivor{
+				left: &runner.Left{Job: checks.JobID{Run: "run1", Package: "p"}, Attempt: 1, Tree: f.lender.dir, Secrets: c.given},
+				env:  map[string]string{"TOKEN": token, "OTHER": "of the image"},
+				resume: func(_ context.Context, task runner.Task, out runner.Output) (runner.Exit, error) {
+					if len(task.Secrets) != len(c.given) {
+						t.Errorf("its secrets are %v", task.Secrets)
+					}
+					_, err := io.WriteString(out, "it is "+token+" beside of the image\n")
+					return runner.Exit{}, err
+				},
+			}
+			j := job()
+			j.Package.Secrets = []string{"TOKEN", "OTHER"}
+			if _, err := f.next(s, runner.Options{}).Run(t.Context(), run(), j); err != nil {
+				t.Fatal(err)
+			}
+			if log := f.log(t); !strings.HasPrefix(log, c.want+"\n") {
+				t.Errorf("log %q", log)
+			}
+		})
 	}
 }

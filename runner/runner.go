@@ -148,8 +148,8 @@ func (r *Runner) onLease(ctx context.Context, run checks.Run, job checks.Job, lo
 	secretsOf, carryOut := r.secrets, r.o.Sandbox.Run
 	left, resumes := r.left(job)
 	if resumes {
-		secretsOf = func(ctx context.Context, _ checks.Run, job checks.Job, log *Log) (map[string]string, error) {
-			return r.leftSecrets(ctx, job, log)
+		secretsOf = func(ctx context.Context, _ checks.Run, _ checks.Job, log *Log) (map[string]string, error) {
+			return r.leftSecrets(ctx, left, log)
 		}
 		carryOut = r.o.Sandbox.(Resumer).Resume
 	}

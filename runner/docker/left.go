@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/docker/docker/api/types/mount"
@@ -90,7 +92,7 @@ func (r *holderRecord) holder() *holder {
 func (s *Sandbox) remember(j *job) error {
 	t := &j.task
 	j.record = jobRecord{
-		Left: runner.Left{Job: t.Job, Attempt: t.Attempt, Tree: t.Tree, Hidden: t.Hidden, Git: t.Git, Caches: t.Caches},
+		Left: runner.Left{Job: t.Job, Attempt: t.Attempt, Tree: t.Tree, Hidden: t.Hidden, Git: t.Git, Caches: t.Caches, Secrets: slices.Sorted(maps.Keys(t.Secrets))},
 		Form: recordForm, Instance: s.o.Instance, Name: j.name, Nonce: j.nonce, ImageID: j.image.id, Image: t.Image,
 		Mask: j.mask, Copies: j.copies, LowFiles: s.lowFiles.Load(), Began: time.Now().Add(-j.spent), Side: j.side,
 	}

@@ -94,8 +94,11 @@ func (s *Sandbox) Env(ctx context.Context, id checks.JobID, names []string) (map
 	held := make(map[string]string)
 	for _, entry := range seen.Config.Env {
 		if name, value, _ := strings.Cut(entry, "="); slices.Contains(names, name) {
-			held[name] = value
+			held[name] = value // the last counts, for the job too
 		}
+	}
+	if len(held) < len(names) {
+		return nil, lost(nil, "its container has not all of the secrets that it was given")
 	}
 	return held, nil
 }

@@ -207,6 +207,37 @@ func TestResumeKeepsTheTimeout(t *testing.T) {
 	b.wantNothingLeft(t.Context())
 }
 
+// The next process is told the secrets that a job was given, but for their
+// values, and finds these where the job's container has them.
+func TestResumeKnowsItsSecrets(t *testing.T) {
+	const given = "GIT_CONFIG_COUNT,TOKEN"
+	b, job, before := severed(t, func(b *bench) runner.Task {
+		job := b.attempt(`echo "$TOKEN, $OTHER, $GIT_CONFIG_COUNT"; echo half; sleep 300`)
+		job.Env = map[string]string{"TOKEN": "of env", "OTHER": "of env"}
+		job.Secrets = map[string]string{"TOKEN": "the secret=1", "GIT_CONFIG_COUNT": "0000"}
+		return job
+	}, "half\n")
+	contains(t, before, "the secret=1, of env, 0000\n")
+	left, _ := b.Left(job.Job, 1)
+	if got := strings.Join(left.Secrets, ","); got != given {
+		t.Errorf("it was given %q", got)
+	}
+	held, err := b.Env(t.Context(), job.Job, left.Secrets)
+	if err != nil || len(held) != 2 || held["TOKEN"] != "the secret=1" || held["GIT_CONFIG_COUNT"] != "0000" {
+		t.Errorf("got %q, %v", held, err)
+	}
+	_, err = b.Env(t.Context(), job.Job, []string{"TOKEN", "NONE"})
+	wantKind(t, err, checks.KindLost, "not all of the secrets")
+	files, err := filepath.Glob(filepath.Join(b.work, "*", docker.RecordFile))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	if text, err := os.ReadFile(files[0]); err != nil || strings.Contains(string(text), "the secret") {
+		t.Errorf("its record is %s, %v", text, err)
+	}
+	b.Abandon(t.Context(), job.Job, func() {})
+}
+
 func TestResumeCanBeStopped(t *testing.T) {
 	b, job, _ := severed(t, func(b *bench) runner.Task { return b.attempt("echo half; sleep 300") }, "half\n")
 	ctx, stop := context.WithCancel(t.Context())

@@ -59,13 +59,13 @@ func (s *Sandbox) spec(j *job) (*container.Config, *container.HostConfig) {
 	for _, name := range slices.Sorted(maps.Keys(j.task.Env)) {
 		env = append(env, name+"="+j.task.Env[name])
 	}
-	for _, name := range slices.Sorted(maps.Keys(j.task.Secrets)) {
-		env = append(env, name+"="+j.task.Secrets[name])
-	}
 	// docker-init is tini, and hands signals to the whole group with this.
 	env = append(env, "TINI_KILL_PROCESS_GROUP=1")
 
 	env = append(env, gitEnv(j.task)...)
+	for _, name := range slices.Sorted(maps.Keys(j.task.Secrets)) { // last, see Env
+		env = append(env, name+"="+j.task.Secrets[name])
+	}
 	init := true
 	config := &container.Config{
 		Image:        j.image.id,
