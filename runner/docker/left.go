@@ -57,6 +57,8 @@ type jobRecord struct {
 	LowFiles bool `json:"low_files,omitempty"`
 	// Began is when the steps were about to start.
 	Began time.Time `json:"began"`
+	// Spent is what of the timeout was over then.
+	Spent time.Duration `json:"spent,omitempty"`
 	// TimedOut and Exceeded are why the steps are being ended.
 	TimedOut bool   `json:"timed_out,omitempty"`
 	Exceeded string `json:"exceeded,omitempty"`
@@ -94,7 +96,7 @@ func (s *Sandbox) remember(j *job) error {
 	j.record = jobRecord{
 		Left: runner.Left{Job: t.Job, Attempt: t.Attempt, Tree: t.Tree, Hidden: t.Hidden, Git: t.Git, Caches: t.Caches, Secrets: slices.Sorted(maps.Keys(t.Secrets))},
 		Form: recordForm, Instance: s.o.Instance, Name: j.name, Nonce: j.nonce, ImageID: j.image.id, Image: t.Image,
-		Mask: j.mask, Copies: j.copies, LowFiles: s.lowFiles.Load(), Began: time.Now().Add(-j.spent), Side: j.side,
+		Mask: j.mask, Copies: j.copies, LowFiles: s.lowFiles.Load(), Began: time.Now().Add(-j.spent), Spent: j.spent, Side: j.side,
 	}
 	j.record.Holder, j.record.Witness = recordOf(j.holder), recordOf(j.witness)
 	if t.Network {
@@ -235,7 +237,7 @@ func (s *Sandbox) Abandon(ctx context.Context, id checks.JobID, gone func()) {
 func (s *Sandbox) resumed(r *jobRecord, t runner.Task) *job {
 	j := &job{
 		task: t, record: *r, name: r.Name, nonce: r.Nonce, dir: filepath.Join(s.o.WorkDir, r.Name),
-		mask: r.Mask, copies: r.Copies, filled: true, image: pin{id: r.ImageID}, side: r.Side,
+		mask: r.Mask, copies: r.Copies, filled: true, image: pin{id: r.ImageID}, side: r.Side, spent: r.Spent,
 	}
 	j.holder, j.witness = r.Holder.holder(), r.Witness.holder()
 	if r.LowFiles {

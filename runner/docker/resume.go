@@ -130,9 +130,15 @@ func (s *Sandbox) rejoin(ctx context.Context, j *job, out runner.Output) (exit r
 	}
 	defer tape.close()
 	ended, failed := s.engine.ContainerWait(life, seen.ID, container.WaitConditionNotRunning)
-	w := watch{sandbox: s, job: j, id: seen.ID, progress: p, out: out, brief: j.brief, began: began}
+	w := watch{sandbox: s, job: j, id: seen.ID, progress: p, out: out, brief: j.brief, began: began.Add(-j.spent)}
 	if j.part == "" && !seen.State.Running {
 		w.timedOut, w.exceeded = j.record.TimedOut, j.record.Exceeded
+	}
+	if j.part == "" && j.task.Timeout > 0 && !time.Now().Before(w.deadline()) {
+		if w.inTime, err = s.overBy(life, j, seen.State, w.deadline()); err != nil {
+			return exit, err
+		}
+		w.late = !w.inTime
 	}
 	m := s.startMeter(life, j, func() []string { return append(j.serviceIDs(), seen.ID) })
 	code, err := w.untilEnd(ctx, life, ended, failed, m.exceeded)
@@ -150,6 +156,38 @@ func (s *Sandbox) rejoin(ctx context.Context, j *job, out runner.Output) (exit r
 	}
 	return s.account(life, &w, code)
 }
+
+// overBy reports whether the steps of j, which another process started, were over
+// at a time that has passed.
+func (s *Sandbox) overBy(ctx context.Context, j *job, state *container.State, at time.Time) (bool, error) {
+	if ended, err := time.Parse(time.RFC3339Nano, state.FinishedAt); err == nil && !state.Running && !ended.After(at) {
+		return true, nil
+	}
+	if len(j.task.Clean) == 0 {
+		return false, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	stream, err := s.engine.ContainerLogs(ctx, j.container(), container.LogsOptions{ShowStdout: true, ShowStderr: true, Until: at.Format(time.RFC3339Nano)})
+	if err != nil {
+		return false, fault(err, "read what the container printed")
+	}
+	defer stream.Close()
+	p := newProgress(j.task, j.nonce, nowhere{})
+	if _, err := stdcopy.StdCopy(p, p, stream); err != nil {
+		return false, lost(err, "what it printed cannot be read whole")
+	}
+	_, _, clean, _ := p.now()
+	return clean > 0, nil
+}
+
+// nowhere is an Output that nobody reads.
+type nowhere struct{}
+
+func (nowhere) Write(p []byte) (int, error) { return len(p), nil }
+func (nowhere) Heading(string)              {}
+func (nowhere) Step(string)                 {}
+func (nowhere) Remark(string)               {}
 
 // rest gives p what it has not got yet of a container that ended. The engine's
 // stream of what is printed may end before it gave all.

@@ -86,6 +86,18 @@ func (b *bench) awaitEnd(t *testing.T) {
 // awaitEndBut waits until none runs but those whose names end so.
 func (b *bench) awaitEndBut(t *testing.T, end string) {
 	t.Helper()
+	b.awaitNone(t, func(name string) bool { return !strings.HasSuffix(name, end) })
+}
+
+// awaitServices waits until no service of the bench's runs.
+func (b *bench) awaitServices(t *testing.T) {
+	t.Helper()
+	b.awaitNone(t, func(name string) bool { return strings.HasSuffix(name, "-db") })
+}
+
+// awaitNone waits until no container of the bench's jobs runs of such a name.
+func (b *bench) awaitNone(t *testing.T, such func(name string) bool) {
+	t.Helper()
 	running := filters.NewArgs(filters.Arg("label", docker.LabelInstance+"="+b.instance), filters.Arg("label", docker.LabelJob), filters.Arg("status", "running"))
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -94,7 +106,7 @@ func (b *bench) awaitEndBut(t *testing.T, end string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !slices.ContainsFunc(found, func(c container.Summary) bool { return !strings.HasSuffix(c.Names[0], end) }) {
+		if !slices.ContainsFunc(found, func(c container.Summary) bool { return such(c.Names[0]) }) {
 			return
 		}
 		select {
@@ -236,6 +248,67 @@ func TestResumeKnowsItsSecrets(t *testing.T) {
 		t.Errorf("its record is %s, %v", text, err)
 	}
 	b.Abandon(t.Context(), job.Job, func() {})
+}
+
+// TestResumeAfterTheTimeout takes a job up once its time is over. It ran out for
+// the steps that were not over by then, whenever they were, and for no others.
+func TestResumeAfterTheTimeout(t *testing.T) {
+	const timeout = 5 * time.Second
+	for name, c := range map[string]struct {
+		step, clean string
+		service     string // its end is waited for too
+		runs        bool   // the job, when it is taken up
+		timedOut    bool
+	}{
+		"ended in time":                     {step: "sleep 1", clean: "echo cleaned", service: "sleep 10"},
+		"ended in time, and cleaned longer": {step: "sleep 1", clean: "sleep 9; echo cleaned", service: "sleep 2"},
+		"in time, and still cleans":         {step: "sleep 1", clean: "sleep 20; echo cleaned", service: "sleep 10", runs: true},
+		"ended late":                        {step: "sleep 9", clean: "echo cleaned", service: "sleep 2", timedOut: true},
+		"late, and still cleans":            {step: "sleep 8", clean: "sleep 20; echo cleaned", service: "sleep 12", runs: true, timedOut: true},
+		"still runs":                        {step: "sleep 300", clean: "echo cleaned", service: "sleep 10", runs: true, timedOut: true},
+	} {
+		t.Run(strings.ReplaceAll(name, ",", ""), func(t *testing.T) {
+			b, job, _ := severed(t, func(b *bench) runner.Task {
+				job := b.with(c.service, "", "echo half; "+c.step+"; exit 3")
+				job.Attempt, job.Clean, job.Timeout = 1, []string{c.clean}, timeout
+				return job
+			}, "half\n")
+			if c.runs {
+				b.awaitServices(t)
+			} else {
+				b.awaitEnd(t)
+			}
+			out := newOutput()
+			exit, err := b.Resume(t.Context(), job, out)
+			if err != nil || exit.TimedOut != c.timedOut || exit.Cancelled || !c.timedOut && exit.Code != 3 {
+				t.Errorf("exit %+v, %v\n%s", exit, err, out)
+			}
+			if !strings.Contains(out.String(), "cleaned\n") || strings.Contains(out.String(), "The timeout of 5s is over") != c.timedOut {
+				t.Errorf("the log is\n%s", out)
+			}
+			b.wantNoSidecars()
+		})
+	}
+}
+
+// What the services took of a job's time counts when it is taken up too.
+func TestResumeCountsTheServicesTime(t *testing.T) {
+	b, job, _ := severedTo(t, func(b *bench) runner.Task {
+		job := b.with("exec sleep 1000", "", "echo half; sleep 300")
+		job.Attempt, job.Timeout = 1, time.Hour
+		return job
+	}, "half\n", func(o *docker.Options) {
+		rewrite(t, o, func(record map[string]any) {
+			if spent, _ := record["spent"].(float64); spent <= 0 || spent > float64(time.Minute) {
+				t.Errorf("its services took %v", record["spent"])
+			}
+			record["spent"] = time.Hour
+		})
+	})
+	if exit, err := b.Resume(t.Context(), job, newOutput()); err != nil || !exit.TimedOut {
+		t.Errorf("exit %+v, %v", exit, err)
+	}
+	b.wantNoSidecars()
 }
 
 func TestResumeCanBeStopped(t *testing.T) {

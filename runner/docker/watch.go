@@ -30,8 +30,11 @@ type watch struct {
 	exceeded            string // says which bound the steps went beyond
 	// brief: the job was stopped in an earlier container; this one only cleans.
 	brief bool
-	// began is when the container was started.
+	// began is since when the timeout counts.
 	began time.Time
+	// inTime and late: the steps were over when the timeout was, or were not.
+	// Neither is known of a job whose time runs.
+	inTime, late bool
 }
 
 func (w *watch) stopping() bool { return w.timedOut || w.cancelled || w.exceeded != "" }
@@ -41,13 +44,16 @@ func (w *watch) stopping() bool { return w.timedOut || w.cancelled || w.exceeded
 func (w *watch) untilEnd(ctx, life context.Context, ended <-chan container.WaitResponse, failed <-chan error, exceeded <-chan string) (int, error) {
 	o := w.sandbox.o
 	var limit, hard, last, lost <-chan time.Time
-	if w.job.task.Timeout > 0 {
-		limit = time.After(time.Until(w.began.Add(w.job.task.Timeout)))
+	if w.job.task.Timeout > 0 && !w.inTime && !w.stopping() {
+		limit = time.After(time.Until(w.deadline()))
 	}
 	done, cleaning := ctx.Done(), w.progress.cleaning
 	for {
 		select {
 		case r := <-ended:
+			if w.late && !w.stopping() {
+				w.timeOut(life)
+			}
 			if r.Error != nil {
 				return 0, errors.New(r.Error.Message)
 			}
@@ -66,9 +72,8 @@ func (w *watch) untilEnd(ctx, life context.Context, ended <-chan container.WaitR
 				last = time.After(o.StoppedCleanTime)
 			}
 		case <-limit:
-			limit, w.timedOut = nil, true
-			w.remember(life)
-			w.out.Heading(fmt.Sprintf("The timeout of %s is over; stopping the job", w.job.task.Timeout))
+			limit = nil
+			w.timeOut(life)
 			w.kill(life, "TERM")
 			hard = time.After(o.StopGrace)
 			last = time.After(o.StopGrace + o.StoppedCleanTime)
@@ -86,6 +91,9 @@ func (w *watch) untilEnd(ctx, life context.Context, ended <-chan container.WaitR
 			last = time.After(o.StoppedCleanTime)
 		case <-cleaning:
 			w.sandbox.noteRoom(w.job) // before they make room
+			if w.late && !w.stopping() {
+				w.timeOut(life)
+			}
 			cleaning, limit, hard = nil, nil, nil
 			last = time.After(o.CleanTime)
 			if w.stopping() || w.brief {
@@ -106,6 +114,16 @@ func (w *watch) untilEnd(ctx, life context.Context, ended <-chan container.WaitR
 			return 0, context.DeadlineExceeded
 		}
 	}
+}
+
+// deadline is when the timeout is over.
+func (w *watch) deadline() time.Time { return w.began.Add(w.job.task.Timeout) }
+
+// timeOut notes that the steps are not over in time.
+func (w *watch) timeOut(ctx context.Context) {
+	w.timedOut = true
+	w.remember(ctx)
+	w.out.Heading(fmt.Sprintf("The timeout of %s is over; stopping the job", w.job.task.Timeout))
 }
 
 // remember has a process that takes the job up know why it is being ended.
