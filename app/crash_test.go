@@ -85,7 +85,9 @@ func TestJobsSurviveDeath(t *testing.T) {
 	t.Logf("%d deaths in %d runs, %d attempts of %d jobs, %d lines", len(docker.Steps)+deaths, w.runs, attempts, w.runs*len(crashPackages), lines)
 }
 
-// crashPackages are the packages of the busy run, by the entry of each.
+// crashPackages are the packages of the busy run, by the entry of each. The one
+// that is not given its secret has a variable of that name all the same, whose
+// value is its own name.
 var crashPackages = []string{
 	`{"pkg_name": "plain"}`,
 	`{"pkg_name": "offline", "network": false}`,
@@ -95,7 +97,7 @@ var crashPackages = []string{
 	`{"pkg_name": "git", "git": true}`,
 	`{"pkg_name": "declared", "sandbox": "declared"}`,
 	`{"pkg_name": "secret", "secrets": ["TOKEN"]}`,
-	`{"pkg_name": "named", "secrets": ["NOT_GIVEN"], "env": {"NOT_GIVEN": "line"}}`,
+	`{"pkg_name": "true", "secrets": ["CI"]}`,
 	`{"pkg_name": "needs", "depends_on": ["plain"]}`,
 	`{"pkg_name": "cached", "cache": [{"key": "k", "paths": ["/var/kept"]}]}`,
 	`{"pkg_name": "served", "services": {"db": {"image": "SERVICE", "env": {"RUN": "i=0; while :; do echo tick $i; i=$((i+1)); printf half; sleep 0.05; echo; done"}}}}`,
@@ -136,7 +138,7 @@ func (w *jobsWorld) configure(image string) {
 	w.config = filepath.Join(dir, "loktar.yml")
 	secret := filepath.Join(dir, "token")
 	text := fmt.Sprintf("listen: 127.0.0.1:0\ndata_dir: %s\ngithub: {url: %q, app_id: %d, private_key_file: %s, webhook_secret: secret, writes_per_minute: 10000, writes_per_hour: 100000}\n"+
-		"runner: {slots: 2, image: %q}\nsecrets:\n  TOKEN: {file: %s, repositories: [acme/pets]}\n  NOT_GIVEN: {file: %s, repositories: [acme/pets], for: publish}\n", w.data, w.hub.URL(), w.hub.App().ID(), w.hub.KeyFile(), image, secret, secret)
+		"runner: {slots: 2, image: %q}\nsecrets:\n  TOKEN: {file: %s, repositories: [acme/pets]}\n  CI: {file: %s, repositories: [acme/pets], for: publish}\n", w.data, w.hub.URL(), w.hub.App().ID(), w.hub.KeyFile(), image, secret, secret)
 	for name, text := range map[string]string{w.config: text, secret: "line of a secret"} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			w.t.Fatal(err)
