@@ -281,12 +281,15 @@ func (s *Sandbox) Ready(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if m.root != "" && disk.Full(m.root) {
+	copies, err := s.copies(ctx)
+	if err != nil {
+		return err
+	}
+	if !copies && m.root != "" && disk.Full(m.root) {
 		return checks.Causef(checks.CauseDiskFull, nil,
 			"The disk of the Docker engine is full. Its operator has to free some space; `docker system df` shows what the engine holds.")
 	}
-	_, err = s.copies(ctx)
-	return err
+	return nil
 }
 
 // look learns about the engine's machine, once.

@@ -82,3 +82,46 @@ func TestAFullDiskOfTheEngineIsNoVerdict(t *testing.T) {
 		t.Errorf("exit %+v, %v", exit, err)
 	}
 }
+
+// TestAFullDiskOutOfSightIsNoVerdict fills the disk of an engine that the
+// server can only talk to. What a job says of it counts only when it is so.
+func TestAFullDiskOutOfSightIsNoVerdict(t *testing.T) {
+	disk := dockertest.Disk(t, 256<<20)
+	d := dockertest.StartDaemon(t, disk)
+	o := docker.Options{Instance: "far", WorkDir: filepath.Join(t.TempDir(), "work"), Host: d.Host, Image: dockertest.Image(t)}
+	docker.Copying(&o)
+	s, err := docker.New(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{Sandbox: s, t: t, tree: t.TempDir()}
+	b.write("Makefile", "ci:\nclean:\n")
+	task := b.task("echo write: No space left on device; exit 3")
+	task.Network = false
+	if exit, out := b.run(task); exit.Code != 3 {
+		t.Errorf("a disk with room: exit %+v\n%s", exit, out)
+	}
+	for _, step := range []string{
+		"dd if=/dev/zero of=f bs=1M",
+		"dd if=/dev/zero of=/tmp/f bs=1M",
+		"dd if=/dev/zero of=f bs=1M || { sleep 3; rm f; exit 1; }",
+	} {
+		task.Steps = []string{step}
+		out := newOutput()
+		exit, err := b.Run(t.Context(), task, out)
+		if checks.CauseOf(err) != checks.CauseDiskFull {
+			t.Errorf("%s: exit %+v, %v\n%s", step, exit, err, out)
+		}
+	}
+	task.Steps = []string{"exit 3"}
+	if exit, out := b.run(task); exit.Code != 3 {
+		t.Errorf("a disk that has room again: exit %+v\n%s", exit, out)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	left, err := dockertest.Left(t.Context(), d.Client(), "", o.WorkDir)
+	if err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", err, left)
+	}
+}

@@ -79,7 +79,7 @@ func (m *meter) watch(ctx context.Context, s *Sandbox, j *job, ids func() []stri
 			return
 		case <-tick.C:
 		}
-		s.noteRoom(j)
+		s.noteRoom(ctx, j)
 		now := freeSpace(j.dir)
 		if size+free-now <= limit && time.Since(counted) < max(meterTurn, time.Duration(pause)) {
 			continue

@@ -123,7 +123,7 @@ func (s *Sandbox) rejoin(ctx context.Context, j *job, out runner.Output) (exit r
 	}
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
-	p := newProgress(j.task, j.nonce, out)
+	p := j.progress(out)
 	tape, err := s.replay(life, seen.ID, p, 0, true)
 	if err != nil {
 		return exit, err

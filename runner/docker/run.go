@@ -48,6 +48,8 @@ type job struct {
 	stays   bool   // its container could not be removed
 	// diskFull: see noteRoom.
 	diskFull atomic.Bool
+	noSpace  listener // of a job whose disk cannot be seen from here
+	tries    atomic.Int32
 	part     string // see container
 	record   jobRecord
 
@@ -280,7 +282,7 @@ func (s *Sandbox) attend(ctx context.Context, j *job, id string, out runner.Outp
 	}
 	attached()
 	s.did("attached")
-	p := newProgress(j.task, j.nonce, out)
+	p := j.progress(out)
 	drained := make(chan struct{})
 	go func() {
 		defer close(drained)
@@ -387,7 +389,10 @@ func (s *Sandbox) account(ctx context.Context, w *watch, code int) (exit runner.
 			return exit, err
 		}
 	}
-	if s.noteRoom(w.job); w.job.diskFull.Load() && !w.cancelled && w.exceeded == "" && (code != 0 || w.timedOut) {
+	if code != 0 || w.timedOut {
+		s.noteRoom(ctx, w.job)
+	}
+	if w.job.diskFull.Load() && !w.cancelled && w.exceeded == "" && (code != 0 || w.timedOut) {
 		return exit, errDiskFull()
 	}
 	died := s.died(ctx, &w.job.side, seen.State.FinishedAt)

@@ -42,6 +42,7 @@ type progress struct {
 	task  runner.Task
 	steps []string // Task.Steps, and Task.Otherwise after them
 	out   runner.Output
+	hears *listener // may be nil
 	token []byte
 	held  []byte // the beginning of what may become a word
 
@@ -62,6 +63,15 @@ type progress struct {
 
 func newProgress(t runner.Task, nonce string, out runner.Output) *progress {
 	return &progress{task: t, steps: append(append([]string(nil), t.Steps...), t.Otherwise...), out: out, token: []byte("\x01" + nonce + ":"), cleaning: make(chan struct{}), step: -1, failed: -1}
+}
+
+// progress is a new one for j's container.
+func (j *job) progress(out runner.Output) *progress {
+	p := newProgress(j.task, j.nonce, out)
+	if j.copies {
+		p.hears = &j.noSpace
+	}
+	return p
 }
 
 // randomName is a new name that nobody can guess.
@@ -119,6 +129,9 @@ func (p *progress) flush() {
 
 func (p *progress) print(b []byte) {
 	if len(b) > 0 {
+		if p.hears != nil {
+			p.hears.hear(b)
+		}
 		_, _ = p.out.Write(b) // an Output never fails
 	}
 }

@@ -90,7 +90,7 @@ func (w *watch) untilEnd(ctx, life context.Context, ended <-chan container.WaitR
 			w.killLines(life)
 			last = time.After(o.StoppedCleanTime)
 		case <-cleaning:
-			w.sandbox.noteRoom(w.job) // before they make room
+			w.sandbox.noteRoom(life, w.job) // before they make room
 			if w.late && !w.stopping() {
 				w.timeOut(life)
 			}
