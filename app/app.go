@@ -265,6 +265,11 @@ func (s *Server) close() {
 	if s.listener != nil {
 		s.listener.Close()
 	}
+	if s.jobs != nil && s.jobs.release != nil {
+		if err := s.jobs.release.close(); err != nil {
+			s.log.Error().Err(err).Msg("close the folder of what was built")
+		}
+	}
 	if s.kept != nil {
 		if err := s.kept.close(); err != nil {
 			s.log.Error().Err(err).Msg("close the folder of artifacts")

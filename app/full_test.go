@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 
 	"github.com/dudesons/loktar/app"
@@ -76,6 +77,22 @@ func TestAFullDiskUnderTheServer(t *testing.T) {
 			w.child.end()
 			wantNoneLeft(t, w.data)
 			w.told(2)
+		})
+	}
+}
+
+// TestANewServerOnAFullDisk is told what to do, and does it.
+func TestANewServerOnAFullDisk(t *testing.T) {
+	for name, fill := range map[string]func(testing.TB, string) func(){"bytes": dockertest.Fill, "inodes": dockertest.FillInodes} {
+		t.Run(name, func(t *testing.T) {
+			at := dockertest.Disk(t, 64<<20, "-N", "512")
+			cfg := config(t, "LOKTAR_DATA_DIR="+at)
+			free := fill(t, at)
+			if s, err := app.New(t.Context(), cfg, zerolog.Nop(), "test"); err == nil || s != nil || !strings.Contains(err.Error(), "The disk of "+at+" is full. Free some space there, and start Loktar again.") {
+				t.Errorf("New = %v, %v", s, err)
+			}
+			free()
+			start(t, cfg)
 		})
 	}
 }

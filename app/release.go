@@ -31,6 +31,7 @@ type releases struct {
 	store  *store.Store
 	runner *runner.Runner
 	built  shelf
+	close  func() error
 	engine *client.Client // builds images
 	log    zerolog.Logger
 	turns  turns
@@ -52,7 +53,7 @@ func openReleases(cfg configs.Config, s *store.Store, r *runner.Runner, log zero
 	if err != nil {
 		return nil, err
 	}
-	return &releases{cfg: cfg, store: s, runner: r, built: shelf{bucket: dir}, log: log.With().Str("part", "releases").Logger()}, nil
+	return &releases{cfg: cfg, store: s, runner: r, built: shelf{bucket: dir}, close: dir.Close, log: log.With().Str("part", "releases").Logger()}, nil
 }
 
 // plan tells which packages are published and which were. all are the keys of
