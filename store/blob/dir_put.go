@@ -85,10 +85,13 @@ func write(ctx context.Context, f *os.File, key string, r io.Reader, o PutOption
 // commit gives the whole file its name.
 func (d *Dir) commit(tmp, key string, ifAbsent bool) error {
 	name := path.Join(objects, key)
-	err := fs.ErrNotExist
-	// A Delete beside us may remove the folder, which it left empty.
-	for try := 0; try < 100 && errors.Is(err, fs.ErrNotExist); try++ {
+	var err error
+	// A Delete beside us may remove the folder, which it left empty, also between
+	// the two looks that MkdirAll takes at it: then it says that it exists.
+	again := true
+	for try := 0; try < 100 && again; try++ {
 		if err = d.root.MkdirAll(path.Dir(name), 0o700); err != nil {
+			again = errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist)
 			continue
 		}
 		if ifAbsent {
@@ -96,6 +99,7 @@ func (d *Dir) commit(tmp, key string, ifAbsent bool) error {
 		} else {
 			err = d.root.Rename(tmp, name)
 		}
+		again = errors.Is(err, fs.ErrNotExist)
 	}
 	if err != nil {
 		if busy := d.free(key, ifAbsent); busy != nil {
