@@ -24,7 +24,6 @@ import (
 	"github.com/dudesons/loktar/checks/report"
 	"github.com/dudesons/loktar/configs"
 	"github.com/dudesons/loktar/configs/manifest/infer"
-	"github.com/dudesons/loktar/runner/disk"
 	"github.com/dudesons/loktar/runner/source"
 	"github.com/dudesons/loktar/store"
 	"github.com/dudesons/loktar/store/logs"
@@ -58,7 +57,7 @@ func New(ctx context.Context, cfg configs.Config, log zerolog.Logger, version st
 	s := &Server{cfg: cfg, log: log}
 	if err := s.open(ctx, version); err != nil {
 		s.close()
-		if disk.IsFull(err) && checks.CauseOf(err) != checks.CauseDiskFull {
+		if checks.IsDiskFull(err) && checks.CauseOf(err) != checks.CauseDiskFull {
 			err = checks.Causef(checks.CauseDiskFull, err, "The disk of %s is full. Free some space there, and start Loktar again.", cfg.DataDir)
 		}
 		return nil, err

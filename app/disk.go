@@ -14,7 +14,7 @@ import (
 // lookAtDisk is how often the disk is looked at when nobody asks.
 const lookAtDisk = 5 * time.Second
 
-// dataDisk is the disk of data_did. While it has too little room no job begins:
+// dataDisk is the disk of data_dir. While it has too little room no job begins:
 // what there is serves for what goes on, and for the store.
 type dataDisk struct {
 	dir string

@@ -3,6 +3,7 @@ package checks
 import (
 	"errors"
 	"fmt"
+	"syscall"
 )
 
 // Kind sorts errors by what is to be done about them.
@@ -106,4 +107,10 @@ func PublicText(err error, fallback string) string {
 		}
 	}
 	return fallback
+}
+
+// IsDiskFull reports whether err says that a disk, or somebody's share of it,
+// takes no more.
+func IsDiskFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }

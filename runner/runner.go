@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/dudesons/loktar/checks"
-	"github.com/dudesons/loktar/runner/disk"
 )
 
 // Options are what New needs.
@@ -250,7 +249,7 @@ func ending(r checks.Result, err error, took time.Duration) string {
 }
 
 func logFault(err error) error {
-	if disk.IsFull(err) {
+	if checks.IsDiskFull(err) {
 		return checks.Causef(checks.CauseDiskFull, err, "The disk that holds Loktar's logs is full. The server's operator has to free some space there.")
 	}
 	return checks.Causef(checks.CauseLog, err, "The job's log could not be written. The server's operator has to check data_dir and its permissions.")

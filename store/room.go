@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"syscall"
 
 	bolt "go.etcd.io/bbolt"
 	"golang.org/x/sys/unix"
@@ -60,10 +59,8 @@ func (s *Store) Writable(ctx context.Context) error {
 
 // diskError gives an error of a write its words.
 func diskError(err error) error {
-	if isFull(err) {
+	if checks.IsDiskFull(err) {
 		return checks.Causef(checks.CauseDiskFull, err, "The disk of the server is full, so that Loktar cannot save anything. Its operator has to free some space where data_dir is.")
 	}
 	return checks.Errorf(checks.KindConfig, err, "Loktar could not save to its disk. Look whether the disk of data_dir is full or broken.")
 }
-
-func isFull(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }

@@ -145,7 +145,7 @@ func migrate(db *bolt.DB, path string) error {
 		}
 		return tx.Bucket(bucketMeta).Put(keySchema, []byte(strconv.Itoa(len(migrations))))
 	})
-	if isFull(err) {
+	if checks.IsDiskFull(err) {
 		return noRoom(path, err)
 	}
 	if err != nil {

@@ -87,7 +87,7 @@ func Open(path string, o Options) (*Store, error) {
 		},
 	})
 	if err != nil {
-		if fresh && isFull(err) {
+		if fresh && checks.IsDiskFull(err) {
 			_ = os.Remove(path) // half a file would be no store once there is room
 		}
 		return nil, openError(path, err)
@@ -151,7 +151,7 @@ func openError(path string, err error) error {
 		return checks.Errorf(checks.KindConfig, err, "%s is not a store of Loktar, or it is damaged. Put a backup in its place, or move it away to begin with an empty store.", path)
 	case errors.Is(err, os.ErrPermission):
 		return checks.Errorf(checks.KindConfig, err, "Cannot open %s. Give it to the user that Loktar runs as.", path)
-	case isFull(err):
+	case checks.IsDiskFull(err):
 		return noRoom(path, err)
 	}
 	return checks.Errorf(checks.KindConfig, err, "Cannot open %s. Look at the disk and at data_dir.", path)

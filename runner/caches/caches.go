@@ -32,7 +32,6 @@ import (
 
 	"github.com/dudesons/loktar/checks"
 	"github.com/dudesons/loktar/runner"
-	"github.com/dudesons/loktar/runner/disk"
 )
 
 // Defaults of Options.
@@ -157,7 +156,7 @@ func (s *Store) take() (err error) {
 func (s *Store) try() error {
 	dir := filepath.Join(s.dir, "trial")
 	err := os.MkdirAll(dir, 0o700)
-	if disk.IsFull(err) {
+	if checks.IsDiskFull(err) {
 		return nil // it may serve all the same, once there is room
 	}
 	if err != nil {
@@ -167,7 +166,7 @@ func (s *Store) try() error {
 	if err := os.Remove(dir); err != nil {
 		return fmt.Errorf("try what caches take: %w", err)
 	}
-	if disk.IsFull(err) {
+	if checks.IsDiskFull(err) {
 		return nil
 	}
 	if err == nil && os.Geteuid() != 0 {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/dudesons/loktar/checks"
 	"github.com/dudesons/loktar/runner"
-	"github.com/dudesons/loktar/runner/disk"
 )
 
 // Lease implements runner.Caches.
@@ -127,7 +126,7 @@ func (s *Store) release(v runner.CacheView) {
 // fault gives an error words for the job's log.
 func fault(err error, verb string) error {
 	err = fmt.Errorf("%s: %w", verb, err)
-	if disk.IsFull(err) {
+	if checks.IsDiskFull(err) {
 		return checks.Errorf(checks.KindConfig, err, "The disk of data_dir is full.")
 	}
 	return checks.Errorf(checks.KindInternal, err, "The server could not read or write them; its own log tells more.")

@@ -1,12 +1,7 @@
-// Package disk tells whether a disk is full.
+// Package disk tells how much room a disk has left.
 package disk
 
-import (
-	"errors"
-	"syscall"
-
-	"golang.org/x/sys/unix"
-)
+import "golang.org/x/sys/unix"
 
 // A disk that has less left than this counts as full: who fails on it may have
 // removed a part of what it could not write to the end.
@@ -30,9 +25,4 @@ func Left(dir string) (bytes int64, files uint64, bounded, ok bool) {
 func Full(dir string) bool {
 	bytes, files, bounded, ok := Left(dir)
 	return ok && (bytes < LittleBytes || bounded && files < LittleFiles)
-}
-
-// IsFull reports whether err says that a disk takes no more.
-func IsFull(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/docker/docker/client"
 
 	"github.com/dudesons/loktar/checks"
-	"github.com/dudesons/loktar/runner/disk"
 )
 
 // fault gives an engine's error the kind and the words that it deserves. verb
@@ -31,7 +30,7 @@ func fault(err error, verb string) error {
 		return checks.Causef(checks.CauseEngineLost, err, "The server may not use the Docker engine. Run it as root, or as a member of the group docker.")
 	case unreachable(err):
 		return checks.Causef(checks.CauseEngineLost, err, "The Docker engine does not answer. Start it, or check DOCKER_HOST.")
-	case disk.IsFull(err) || strings.Contains(text, noSpaceText) || strings.Contains(text, "disk quota exceeded"):
+	case checks.IsDiskFull(err) || strings.Contains(text, noSpaceText) || strings.Contains(text, "disk quota exceeded"):
 		return checks.Causef(checks.CauseDiskFull, err, "The disk of the server or of the Docker engine is full. Its operator has to free some space; `docker system df` shows what the engine holds.")
 	case strings.Contains(text, "while mounting volume") || strings.Contains(text, "failed to mount local volume"):
 		return checks.Causef(checks.CauseMount, err,

@@ -81,7 +81,7 @@ func folderFault(verb, key string, err error) error {
 		return checks.Errorf(checks.KindRefused, err, "The file %q cannot be published: a part of its path is a file, or it is a folder.", short(key))
 	case errors.Is(err, fs.ErrNotExist):
 		return checks.Errorf(checks.KindNotFound, err, "There is no file %q.", short(key))
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+	case checks.IsDiskFull(err):
 		return checks.Errorf(checks.KindConfig, err, "The disk for published files is full. Free some space.")
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		return checks.Errorf(checks.KindConfig, err, "The server may not write to the folder for published files. Correct its permissions.")

@@ -74,7 +74,7 @@ func broken(err error) bool {
 // diskFault tells of a full disk as such, be it by git's words or by an error
 // of the system.
 func diskFault(err error) error {
-	if faultOf(err) == faultDisk || disk.IsFull(err) || errors.Is(err, syscall.EROFS) {
+	if faultOf(err) == faultDisk || checks.IsDiskFull(err) || errors.Is(err, syscall.EROFS) {
 		return noDisk(err)
 	}
 	return err

@@ -18,6 +18,7 @@ import (
 	units "github.com/docker/go-units"
 
 	"github.com/dudesons/loktar/checks"
+	"github.com/dudesons/loktar/runner/disk"
 )
 
 // room keeps mirrors and idle worktrees within Options.MaxSize together, and
@@ -35,11 +36,10 @@ type room struct {
 
 func newRoom(s *Source) *room {
 	return &room{src: s, sizes: map[string]int64{}, free: func() int64 {
-		var st syscall.Statfs_t
-		if syscall.Statfs(s.opts.Dir, &st) != nil {
-			return math.MaxInt64
+		if free, _, _, ok := disk.Left(s.opts.Dir); ok {
+			return free
 		}
-		return int64(st.Bavail) * st.Bsize //nolint:unconvert // other machines have other types
+		return math.MaxInt64
 	}}
 }
 

@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/dudesons/loktar/runner/disk"
+	"github.com/dudesons/loktar/checks"
 )
 
 // trash removes folders in the background: they are renamed away at once and
@@ -51,7 +51,7 @@ func (t *trash) discard(path string) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
-		if disk.IsFull(err) {
+		if checks.IsDiskFull(err) {
 			err = os.RemoveAll(path)
 		}
 		if err == nil {

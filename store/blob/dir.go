@@ -216,7 +216,7 @@ func dirError(verb, key string, err error) error {
 		return cause
 	case absent(err):
 		return notFound(key, err)
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+	case checks.IsDiskFull(err):
 		return checks.Causef(checks.CauseDiskFull, cause, "the disk of the storage is full; make room or delete objects")
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		return checks.Errorf(checks.KindConfig, cause, "the storage's folder may not be used; let the server's user read and write all of it")
