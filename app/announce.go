@@ -98,13 +98,7 @@ func (r *releases) release(ctx context.Context, run checks.Run, job checks.Job, 
 // written counts what do writes to GitHub, and has it wait where too much was
 // written: for a minute at most, as others may need the job's place.
 func (r *releases) written(ctx context.Context, run checks.Run, do func() error) error {
-	w, err := r.budget.Take(ctx, run.Installation, report.UseRelease, time.Minute)
-	if err != nil {
-		return err
-	}
-	err = do()
-	w.Done(1, err)
-	return err
+	return r.budget.Write(ctx, run.Installation, report.UseRelease, time.Minute, do)
 }
 
 // before is the publication of the package that a publication follows.

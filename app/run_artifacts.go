@@ -141,7 +141,7 @@ func (a *localArtifacts) write(ctx context.Context, name string, f runner.KeptFi
 		return "", err
 	}
 	hash := sha256.New()
-	_, err = io.CopyBuffer(io.MultiWriter(to, hash), struct{ io.Reader }{&untilDone{ctx, from}}, make([]byte, 256<<10))
+	_, err = io.CopyBuffer(io.MultiWriter(to, hash), runner.Until(ctx, from), make([]byte, 256<<10))
 	if err = errors.Join(err, to.Close()); err == nil {
 		err = a.root.Rename(part, name)
 	}
@@ -152,17 +152,4 @@ func (a *localArtifacts) write(ctx context.Context, name string, f runner.KeptFi
 	defer a.mu.Unlock()
 	a.left[f.Job.Package] = append(a.left[f.Job.Package], name)
 	return hex.EncodeToString(hash.Sum(nil)), nil
-}
-
-// untilDone reads until its context ends.
-type untilDone struct {
-	ctx context.Context
-	io.Reader
-}
-
-func (u *untilDone) Read(p []byte) (int, error) {
-	if err := u.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return u.Reader.Read(p)
 }

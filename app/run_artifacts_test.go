@@ -182,7 +182,7 @@ func TestLocalArtifactsCut(t *testing.T) {
 	a := artifactsIn(t, dir)
 	f := keepable("api", "f", "")
 	f.Open = func() (io.ReadCloser, error) {
-		return io.NopCloser(io.MultiReader(strings.NewReader("half"), &untilDone{ctx: cancelled(), Reader: strings.NewReader("x")})), nil
+		return io.NopCloser(io.MultiReader(strings.NewReader("half"), runner.Until(cancelled(), strings.NewReader("x")))), nil
 	}
 	if _, err := a.keep(t.Context(), f); err == nil {
 		t.Error("it is kept")

@@ -40,10 +40,12 @@ func (r *reading) report(ctx context.Context, name string, open func() (io.ReadC
 		return // who keeps it meets the same, and tells
 	}
 	defer f.Close()
-	r.c.Report(name, &until{ctx, f})
+	r.c.Report(name, Until(ctx, f))
 }
 
-// until ends with its context.
+// Until is r, whose reads fail once ctx has ended.
+func Until(ctx context.Context, r io.Reader) io.Reader { return &until{ctx, r} }
+
 type until struct {
 	ctx context.Context
 	io.Reader
@@ -103,7 +105,7 @@ func (r *reading) log(ctx context.Context, exit Exit, log *Log) error {
 	if _, err := f.Seek(begin, io.SeekStart); err != nil {
 		return err
 	}
-	err = eachLogLine(&until{ctx, f}, func(_ int64, own bool, m mark, text []byte) bool {
+	err = eachLogLine(Until(ctx, f), func(_ int64, own bool, m mark, text []byte) bool {
 		switch {
 		case !own && steps > 0:
 			r.c.Line(text)

@@ -52,13 +52,9 @@ func (r *Replier) react(ctx context.Context, reply checks.Reply) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	w, err := r.o.Budget.Take(ctx, reply.Installation, UseReply, replyPatience)
-	if err != nil {
-		return err
-	}
-	err = r.o.Sink.React(ctx, reply.Installation, reply.Repo, reply.Comment, reply.Reaction)
-	w.Done(1, err)
-	return err
+	return r.o.Budget.Write(ctx, reply.Installation, UseReply, replyPatience, func() error {
+		return r.o.Sink.React(ctx, reply.Installation, reply.Repo, reply.Comment, reply.Reaction)
+	})
 }
 
 // speak posts the comment of a reply, unless it is found to be there.
@@ -79,16 +75,13 @@ func (r *Replier) speak(ctx context.Context, g *given) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	w, err := r.o.Budget.Take(ctx, reply.Installation, UseReply, replyPatience)
-	if err != nil {
+	return r.o.Budget.Write(ctx, reply.Installation, UseReply, replyPatience, func() error {
+		err := r.o.Sink.Comment(ctx, reply.Installation, reply.Repo, reply.Number, replyBody(reply.Body, marker))
+		if err != nil {
+			g.doubted, g.lost = true, true
+		}
 		return err
-	}
-	err = r.o.Sink.Comment(ctx, reply.Installation, reply.Repo, reply.Number, replyBody(reply.Body, marker))
-	w.Done(1, err)
-	if err != nil {
-		g.doubted, g.lost = true, true
-	}
-	return err
+	})
 }
 
 // replyMarker is what a reply's comment is known by. It does not show.

@@ -48,6 +48,18 @@ func (b *Budget) Take(ctx context.Context, installation int64, u Use, patience t
 	return b.take(ctx, installation, u.rank(), 1, patience)
 }
 
+// Write is Take, do and Done of the one write that do sends. do is not called
+// where there is no room; its error comes back as it is.
+func (b *Budget) Write(ctx context.Context, installation int64, u Use, patience time.Duration, do func() error) error {
+	w, err := b.Take(ctx, installation, u, patience)
+	if err != nil {
+		return err
+	}
+	err = do()
+	w.Done(1, err)
+	return err
+}
+
 func (b *Budget) take(ctx context.Context, installation int64, r rank, n int, patience time.Duration) (*Writing, error) {
 	if b == nil {
 		return nil, nil
