@@ -117,7 +117,7 @@ func (s *Sandbox) rejoin(ctx context.Context, j *job, out runner.Output) (exit r
 	if err != nil || began.IsZero() || seen.State.Status == container.StateCreated || seen.State.Dead || seen.State.Status == container.StateRemoving {
 		return exit, lost(err, "its container never started, or is on its way out")
 	}
-	if !seen.State.Running && seen.State.ExitCode != 0 && j.vouchers() == nil {
+	if !seen.State.Running && seen.State.ExitCode != 0 && j.voucher() == nil {
 		// An engine that ended its containers looks the same.
 		return exit, lost(nil, "whether its container ended by itself is not known")
 	}
@@ -151,7 +151,7 @@ func (s *Sandbox) rejoin(ctx context.Context, j *job, out runner.Output) (exit r
 	if err != nil {
 		return exit, err
 	}
-	if !seen.State.Running && j.vouchers() == nil && p.interrupted() && !w.stopping() {
+	if !seen.State.Running && j.voucher() == nil && p.interrupted() && !w.stopping() {
 		return exit, lost(nil, "somebody, or an engine that ended, had asked it to end")
 	}
 	return s.account(life, &w, code)

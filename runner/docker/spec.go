@@ -84,15 +84,21 @@ func (s *Sandbox) spec(j *job) (*container.Config, *container.HostConfig) {
 	switch {
 	case j.holder != nil:
 		host.Mounts = append(host.Mounts, j.holder.files...)
-	case j.network == "none" && !j.copies:
-		// The OCI runtime makes the namespace, with nothing but its loopback. For
-		// the engine's own kind of "none" the engine starts itself once more; that
-		// is most of what starting such a container costs. It writes no hosts file
-		// then.
+	case j.alone():
+		// It needs no holder. The OCI runtime makes the namespace, with nothing but
+		// its loopback. For the engine's own kind of "none" the engine starts itself
+		// once more; that is most of what starting such a container costs. It writes
+		// no hosts file then.
 		config.NetworkDisabled = true
 		host.Mounts = append(host.Mounts, mount.Mount{Type: mount.TypeBind, Source: filepath.Join(j.dir, hostsFile), Target: "/etc/hosts", ReadOnly: true})
 	}
 	return config, host
+}
+
+// alone reports whether j has neither a network nor anybody to share one with,
+// and sees files of this machine.
+func (j *job) alone() bool {
+	return !j.task.Network && !j.copies && j.holder == nil && len(j.task.Services) == 0
 }
 
 // ownCopy has the engine keep what the job prints, for a process that takes

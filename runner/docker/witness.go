@@ -87,7 +87,7 @@ func (s *Sandbox) wentDown(ctx context.Context, j *job) error {
 		return nil
 	}
 	same := true
-	if h := j.vouchers(); h != nil {
+	if h := j.voucher(); h != nil {
 		if same, err = runs(ctx, engine, h); err != nil {
 			return err
 		}
@@ -100,9 +100,9 @@ func (s *Sandbox) wentDown(ctx context.Context, j *job) error {
 	return nil
 }
 
-// vouchers is the container that runs for as long as the engine does; nil for
+// voucher is the container that runs for as long as the engine does; nil for
 // none.
-func (j *job) vouchers() *holder {
+func (j *job) voucher() *holder {
 	if j.holder != nil {
 		return j.holder
 	}
