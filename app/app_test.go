@@ -70,19 +70,28 @@ func TestNewTellsWhatIsWrong(t *testing.T) {
 // start runs a server until the test ends.
 func start(t testing.TB, cfg configs.Config) *app.Server {
 	t.Helper()
+	s, stop := serve(t, cfg, zerolog.Nop(), func(*app.Server) {})
+	t.Cleanup(stop)
+	return s
+}
+
+// serve runs a server until stop is called, once. prepare changes it before.
+func serve(t testing.TB, cfg configs.Config, log zerolog.Logger, prepare func(*app.Server)) (s *app.Server, stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	s, err := app.New(ctx, cfg, zerolog.Nop(), "test")
+	s, err := app.New(ctx, cfg, log, "test")
 	if err != nil {
 		cancel()
 		t.Fatal(err)
 	}
+	prepare(s)
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
-	t.Cleanup(func() {
+	return s, func() {
+		t.Helper()
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-	})
-	return s
+	}
 }

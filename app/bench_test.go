@@ -144,19 +144,9 @@ func bootRigged(tb testing.TB, image string, rig func(*app.Server)) *minihub.Hub
 	if err != nil {
 		tb.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	s, err := app.New(ctx, cfg, zerolog.Nop(), "bench")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	rig(s)
-	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx) }()
+	s, stop := serve(tb, cfg, zerolog.Nop(), rig)
 	tb.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			tb.Error(err)
-		}
+		stop()
 		if err := hub.Close(); err != nil {
 			tb.Error(err)
 		}

@@ -1,7 +1,6 @@
 package app_test
 
 import (
-	"context"
 	"encoding/hex"
 	"fmt"
 	"html"
@@ -66,25 +65,6 @@ func leave(t testing.TB, s *app.Server, files map[string]string) {
 	}
 }
 
-// run starts a server that can be stopped before the test ends.
-func run(t *testing.T, cfg configs.Config) (s *app.Server, stop func()) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	s, err := app.New(ctx, cfg, zerolog.Nop(), "test")
-	if err != nil {
-		cancel()
-		t.Fatal(err)
-	}
-	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx) }()
-	return s, func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	}
-}
-
 // TestFiles has files of tests by way of the whole server, from a folder and
 // from S3.
 func TestFiles(t *testing.T) {
@@ -120,7 +100,7 @@ func TestFiles(t *testing.T) {
 const hostile = `shots/"><script>alert(1)<?x=1&y#z>%2f é.html`
 
 func testFiles(t *testing.T, cfg configs.Config) {
-	s, stop := run(t, cfg)
+	s, stop := serve(t, cfg, zerolog.Nop(), func(*app.Server) {})
 	base := "http://" + s.Addr()
 	leave(t, s, map[string]string{"reports/junit.xml": "<testsuite/>0123456789", hostile: "<script>alert(1)</script>"})
 
@@ -206,7 +186,7 @@ func testFiles(t *testing.T, cfg configs.Config) {
 	// Links outlive the process that made them.
 	stop()
 	cfg.Listen = s.Addr()
-	_, stop = run(t, cfg)
+	_, stop = serve(t, cfg, zerolog.Nop(), func(*app.Server) {})
 	defer stop()
 	if res, body := fetch(t, "GET", report); res.StatusCode != 200 || body != "<testsuite/>0123456789" {
 		t.Errorf("after a restart: %d %q", res.StatusCode, body)

@@ -1,7 +1,6 @@
 package app_test
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -35,23 +34,9 @@ func TestWhatWasMergedWhileDownForLongIsPublished(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithCancel(context.Background())
-		s, err := app.New(ctx, cfg, zerolog.Nop(), "test")
-		if err != nil {
-			cancel()
-			t.Fatal(err)
-		}
-		app.Rig(s, builder{func(string) {}}, nil)
+		s, stop := serve(t, cfg, zerolog.Nop(), func(s *app.Server) { app.Rig(s, builder{func(string) {}}, nil) })
 		w.store, w.url = app.StoreOf(s), "http://"+s.Addr()+"/webhook"
-		done := make(chan error, 1)
-		go func() { done <- s.Run(ctx) }()
-		return func() {
-			t.Helper()
-			cancel()
-			if err := <-done; err != nil {
-				t.Error(err)
-			}
-		}
+		return stop
 	}
 	// looked waits until the server has looked for what it missed, and has
 	// planned what it found.

@@ -75,27 +75,16 @@ func benchmarkPublish(b *testing.B, size int64) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	s, err := app.New(ctx, cfg, zerolog.Nop(), "bench")
-	if err != nil {
-		cancel()
-		b.Fatal(err)
-	}
 	box := bulk{file: filepath.Join(b.TempDir(), "bulk"), began: make(chan time.Time, 1)}
 	steps := map[string]chan time.Time{"kept": make(chan time.Time, 1), "uploaded": make(chan time.Time, 1), "published": make(chan time.Time, 1)}
-	app.Rig(s, box, func(step string) {
-		if steps[step] != nil {
-			steps[step] <- time.Now()
-		}
+	s, stop := serve(b, cfg, zerolog.Nop(), func(s *app.Server) {
+		app.Rig(s, box, func(step string) {
+			if steps[step] != nil {
+				steps[step] <- time.Now()
+			}
+		})
 	})
-	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx) }()
-	b.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			b.Error(err)
-		}
-	})
+	b.Cleanup(stop)
 	hub.App().SetWebhook("http://"+s.Addr()+"/webhook", "secret")
 
 	bare := transfermanager.New(s3.New(s3.Options{

@@ -1,7 +1,6 @@
 package app_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"os"
@@ -143,21 +142,8 @@ func (w *faultWorld) start() {
 // rigged runs a server without an engine until the test ends.
 func rigged(t *testing.T, cfg configs.Config) *app.Server {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	s, err := app.New(ctx, cfg, zerolog.Nop(), "test")
-	if err != nil {
-		cancel()
-		t.Fatal(err)
-	}
-	app.Rig(s, builder{func(string) {}}, nil)
-	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
+	s, stop := serve(t, cfg, zerolog.Nop(), func(s *app.Server) { app.Rig(s, builder{func(string) {}}, nil) })
+	t.Cleanup(stop)
 	return s
 }
 

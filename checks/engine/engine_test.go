@@ -126,6 +126,23 @@ func TestOfTwoStatesInOneSecondGitHubSaysWhichIsPresent(t *testing.T) {
 	}
 }
 
+// onlyFirst has the first events of a world be heard of in pairs: the second of
+// each is noted to be of the first one's run.
+func (w *world) onlyFirst(pairs [][2]checks.Event) {
+	w.t.Helper()
+	for i, pair := range pairs {
+		w.accept(pair[0])
+		run := w.runOf(pair[0].HeadSHA, 1)
+		w.done(run.ID)
+		w.accept(pair[1])
+		guid := fmt.Sprintf("d-%d", 2*i+2)
+		w.until("the second to be noted", func() bool { rec, _, err := w.store.Delivery(guid); return err == nil && !rec.Pending })
+		if rec, _, err := w.store.Delivery(guid); err != nil || rec.Note != "run "+run.ID+" is of this commit" {
+			w.t.Errorf("the note is %q, %v", rec.Note, err)
+		}
+	}
+}
+
 // TestAPullRequestThatWasFoundIsNotRunTwice finds what is told of later, and
 // what was told of before.
 func TestAPullRequestThatWasFoundIsNotRunTwice(t *testing.T) {
@@ -135,17 +152,7 @@ func TestAPullRequestThatWasFoundIsNotRunTwice(t *testing.T) {
 		ev.Name = checks.FoundPullRequest
 		return ev
 	}
-	for i, pair := range [][2]checks.Event{{found(1, "s1"), pull(1, "s1")}, {pull(2, "s2"), found(2, "s2")}} {
-		w.accept(pair[0])
-		run := w.runOf(pair[0].HeadSHA, 1)
-		w.done(run.ID)
-		w.accept(pair[1])
-		guid := fmt.Sprintf("d-%d", 2*i+2)
-		w.until("the second to be noted", func() bool { rec, _, err := w.store.Delivery(guid); return err == nil && !rec.Pending })
-		if rec, _, err := w.store.Delivery(guid); err != nil || rec.Note != "run "+run.ID+" is of this commit" {
-			t.Errorf("the note is %q, %v", rec.Note, err)
-		}
-	}
+	w.onlyFirst([][2]checks.Event{{found(1, "s1"), pull(1, "s1")}, {pull(2, "s2"), found(2, "s2")}})
 }
 
 // TestAPushThatWasFoundIsNotRunTwice finds what is told of later, and what was
@@ -158,17 +165,7 @@ func TestAPushThatWasFoundIsNotRunTwice(t *testing.T) {
 		ev.Name = checks.FoundPush
 		return ev
 	}
-	for i, pair := range [][2]checks.Event{{found("s1"), push("refs/heads/main", "s1")}, {push("refs/heads/main", "s2"), found("s2")}} {
-		w.accept(pair[0])
-		run := w.runOf(pair[0].HeadSHA, 1)
-		w.done(run.ID)
-		w.accept(pair[1])
-		guid := fmt.Sprintf("d-%d", 2*i+2)
-		w.until("the second to be noted", func() bool { rec, _, err := w.store.Delivery(guid); return err == nil && !rec.Pending })
-		if rec, _, err := w.store.Delivery(guid); err != nil || rec.Note != "run "+run.ID+" is of this commit" {
-			t.Errorf("the note is %q, %v", rec.Note, err)
-		}
-	}
+	w.onlyFirst([][2]checks.Event{{found("s1"), push("refs/heads/main", "s1")}, {push("refs/heads/main", "s2"), found("s2")}})
 	w.accept(found("s1"))
 	w.done(w.runOf("s1", 2).ID)
 	w.accept(push("refs/heads/other", "s1"))
